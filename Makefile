@@ -1,0 +1,67 @@
+# Everything a developer does, by name. `make help` lists it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install fmt lint typecheck test test-fast demo demo-failure bench crds docs golden verify lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Install the locked dependencies and drplan itself into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+fmt: install ## Format the code and sort its imports
+	$(BIN)/ruff check --fix --select I --quiet .
+	$(BIN)/ruff format --quiet .
+
+lint: install ## Check style, docstrings and the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+typecheck: install ## Check all types (mypy --strict)
+	$(BIN)/mypy
+
+test: install ## Run all tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+test-fast: install ## Run the tests that take seconds
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long"
+
+demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
+	@$(BIN)/python -m examples.demo
+
+demo-failure: install ## The same with an action that fails, and the partial revert
+	@$(BIN)/python -m examples.demo --fail
+
+bench: install ## Measure against peers in one run; fails when a figure is missed
+	$(BIN)/python -m benchmarks --check
+
+crds: install ## Write crds/ from compiler/model
+	$(BIN)/python -m compiler.crds
+
+docs: install ## Write the generated tables in docs/
+	$(BIN)/python -m docs.generate
+
+golden: install ## Write the golden files anew; review them as a diff
+	DRPLAN_REGENERATE=1 $(BIN)/python -m pytest -q tests -k golden
+
+verify: crds docs golden ## Generate everything and fail when something differs from what is committed
+	@git diff --exit-code -- crds docs tests/golden || (echo "generated files differ: commit them"; exit 1)
+	@test -z "$$(git status --porcelain -- crds docs tests/golden)" || (git status --short -- crds docs tests/golden; exit 1)
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
+
+clean: ## Remove what was built or run here
+	rm -rf $(VENV) .drplan build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
