@@ -2,8 +2,8 @@
 
 A workflow says what Delete means when one of its actions has operation Delete, or a condition that holds in mode
 Delete. Otherwise its Clusternet objects are deleted in reverse order (`delete-<name>`) and its other actions do not
-take part. A workflow from which nothing can be derived, or whose object was only patched (it may belong to somebody else), is
-refused: nothing runs forward in mode Delete by accident.
+take part. A workflow from which nothing can be derived, or whose object was only patched (it may belong to somebody
+else), is refused: nothing runs forward in mode Delete by accident.
 """
 
 from __future__ import annotations

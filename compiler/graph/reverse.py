@@ -18,7 +18,7 @@ from compiler.graph.forward import ROLLBACK_HOOKS, builtins, forward_graph
 from compiler.graph.outputs import look_up
 from compiler.graph.parameters import RESERVED_MODE, Value, execution_ref, resolve
 from compiler.graph.snapshot import RevertInput, Snapshot, TargetAction, WorkflowId, workflow_ref
-from compiler.graph.spec import Frame, Scope, Specified, rollback_of, specify, with_after
+from compiler.graph.spec import Frame, Scope, Specified, specify, with_after
 from compiler.graph.text import Part
 from compiler.graph.tree import Action, Decided, Graph, Stage, WorkflowUse
 from compiler.model.actions import Action as ActionModel
@@ -180,7 +180,7 @@ class _Undoing:
         if decided is not None:
             return self.ended(action, decided)
         try:
-            rollback = rollback_of(entry.action)
+            rollback = entry.action.read_rollback()
         except ValueError as problem:
             message = f"the rollback cannot be read: {problem}"
             return self.ended(action, Decided(Phase.FAILED, Reason.NOT_UNDOABLE, message))

@@ -283,17 +283,6 @@ _ATTRIBUTES = {
 }
 
 
-def rollback_of(action: ActionModel) -> ActionModel | None:
-    """Read the custom rollback of an action; without a name or a type of its own it has those of its action.
-
-    Raises:
-        pydantic.ValidationError: the rollback is no action; it is a ValueError.
-    """
-    if action.rollback is None:
-        return None
-    return ActionModel.model_validate({"name": action.name, "type": action.type, **action.rollback})
-
-
 def with_after(spec: Mapping[str, Any], after: tuple[str, ...]) -> dict[str, Any]:
     """Put the predecessors into a spec, as local keys."""
     return {**spec, "after": [local_key(key) for key in after]}

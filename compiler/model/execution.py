@@ -17,19 +17,6 @@ SPEC_IMMUTABLE = "cannot modify spec after creation"
 """Message of the rule that nothing in the spec of an execution may change."""
 
 
-class ExecutionParameter(Parameter):
-    """A parameter of an execution; it overrides all others."""
-
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            (
-                "!(has(self.valueFrom) && has(self.value) && self.value != '')",
-                "value and valueFrom are mutually exclusive",
-            )
-        )
-    )
-
-
 class AdoptedWorkflow(Model):
     """An Argo Workflow that was started without an execution."""
 
@@ -42,15 +29,7 @@ class AdoptedWorkflow(Model):
 class DRPlanExecutionSpec(Model):
     """What an execution does; nothing of it may change after creation."""
 
-    model_config = ConfigDict(
-        json_schema_extra=cel(
-            ("self == oldSelf", SPEC_IMMUTABLE),
-            (
-                "self.operationType != 'Revert' || (has(self.revertExecutionRef) && self.revertExecutionRef != '')",
-                "revertExecutionRef is required for Revert operation",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=cel(("self == oldSelf", SPEC_IMMUTABLE)))
 
     plan_ref: str
     """Name of the DRPlan, in the same namespace."""
@@ -62,7 +41,7 @@ class DRPlanExecutionSpec(Model):
     revert_execution_ref: str | None = None
     """Name of the execution to undo, in the same namespace: an Execute of the same plan that is Succeeded, Failed or
     Cancelled and not reverted yet. Required for a Revert."""
-    params: list[ExecutionParameter] = Field(default_factory=list)
+    params: list[Parameter] = Field(default_factory=list)
     """Parameters for this run; they override all others. In a Revert they override those of the target."""
     force: Flag = False
     """Whether a Revert may undo an execution that is not the newest of its plan."""
