@@ -1,0 +1,5 @@
+"""`python -m drplan`."""
+
+from drplan.cli import main
+
+main()

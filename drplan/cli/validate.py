@@ -1,0 +1,56 @@
+"""`drplan validate`: the rules of admission, offline, with file, line and column of everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from drplan.cli import options
+from drplan.errors import Exit
+
+if TYPE_CHECKING:
+    from compiler.manifests import Problem
+
+
+@click.command("validate")
+@options.files
+@click.argument("more", nargs=-1, metavar="[PATH]...")
+@options.output("text", "json", default="text")
+@click.pass_context
+def command(ctx: click.Context, paths: tuple[str, ...], more: tuple[str, ...], output: str) -> None:
+    """Check manifests of plans, workflows and executions: their shape and all rules, offline.
+
+    Errors and warnings go to stderr as file:line:column: message, all at once; with -o json they are a list on stdout.
+    Warnings alone do not fail the command.
+    """
+    from compiler.manifests import Problem, load, to_json
+    from compiler.rules import check
+
+    named = (*paths, *more)
+    manifests = load(named)
+    problems = check(manifests)
+    objects = sum(document.ours for document in manifests.documents)
+    if not objects and not any(problem.is_error for problem in problems):
+        problems.append(Problem.of_file(named[0], "no DRPlan, DRWorkflow or DRPlanExecution was found"))
+    if output == "json":
+        click.echo(to_json([problem.to_dict() for problem in problems]), nl=False)
+    else:
+        for problem in problems:
+            click.echo(str(problem), err=True)
+        click.echo(_summary(problems, objects))
+    ctx.exit(Exit.INPUT if any(problem.is_error for problem in problems) else Exit.OK)
+
+
+def _summary(problems: Sequence[Problem], objects: int) -> str:
+    errors = sum(problem.is_error for problem in problems)
+    warnings = len(problems) - errors
+    noted = f", {_counted(warnings, 'warning')}" if warnings else ""
+    if errors:
+        return f"{_counted(errors, 'error')}{noted} in {_counted(objects, 'object')}"
+    return f"{_counted(objects, 'object')} valid{noted}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

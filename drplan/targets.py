@@ -1,0 +1,125 @@
+"""The execution that a revert undoes, gathered from the state folder or from files, and the snapshot of its revert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from compiler.graph.snapshot import ExecutionInput, RevertInput, Snapshot
+from compiler.graph.target import target_actions
+from compiler.model.execution import DRPlanExecution
+from compiler.model.names import KIND_EXECUTION, KIND_RECORD
+from compiler.model.phases import OperationType
+from drplan.errors import InputProblem
+from drplan.inputs import parameters, read
+
+
+def revert_snapshot(
+    target: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    snapshot: Snapshot,
+    *,
+    name: str = "",
+    uid: str = "",
+    params: Mapping[str, str] | None = None,
+) -> Snapshot:
+    """Make the snapshot of a revert.
+
+    Args:
+        target: the DRPlanExecution that is undone, with its status.
+        records: its DRActionRecords.
+        snapshot: its snapshot.
+        name: name of the revert's execution.
+        uid: uid of the revert's execution.
+        params: parameters of the revert.
+    """
+    metadata = target["metadata"]
+    return Snapshot(
+        plan=snapshot.plan,
+        workflows=snapshot.workflows,
+        execution=ExecutionInput(
+            name=name,
+            namespace=snapshot.namespace,
+            uid=uid,
+            operation=OperationType.REVERT,
+            params=parameters(params or {}),
+        ),
+        revert=RevertInput(
+            name=metadata["name"],
+            uid=metadata.get("uid") or "",
+            snapshot=snapshot,
+            actions=target_actions(target.get("status") or {}, records),
+        ),
+    )
+
+
+def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, str]) -> Snapshot:
+    """Make the snapshot of a revert of an execution in the state folder.
+
+    Raises:
+        InputProblem: there is no such execution, or its files are damaged.
+    """
+    from drplan.engine.api import recorded
+
+    target = recorded(state, namespace, name)
+    return revert_snapshot(target.execution, target.records, target.snapshot, params=params)
+
+
+def from_file(
+    execution: Path,
+    records: Path,
+    *,
+    paths: Sequence[str],
+    params: Mapping[str, str],
+    name: str = "",
+    uid: str = "",
+) -> Snapshot:
+    """Make the snapshot of a revert of an execution that is given as files.
+
+    Args:
+        execution: what `drplan fold` printed, or `kubectl get dre NAME -o json`.
+        records: a List or stream of DRActionRecords.
+        paths: manifests of plan and workflows as they were.
+        params: parameters of the revert.
+        name: name of the revert's execution.
+        uid: uid of the revert's execution.
+
+    Raises:
+        InputProblem: a file is not what it should be.
+    """
+    target = first(read_objects(execution), KIND_EXECUTION, execution)
+    try:
+        model = DRPlanExecution.model_validate(target)
+    except ValueError as problem:
+        raise InputProblem(f"{execution}: not a DRPlanExecution: {problem}") from None
+    given = read(paths, plan=model.spec.plan_ref)
+    given = given.with_execution(ExecutionInput.of(model))
+    found = [record for record in read_objects(records) if record.get("kind") == KIND_RECORD]
+    return revert_snapshot(target, found, given.snapshot, name=name, uid=uid, params=params)
+
+
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    """Read the objects of a JSON or YAML file; a List is expanded.
+
+    Raises:
+        InputProblem: the file cannot be read.
+    """
+    from compiler.manifests import load
+
+    manifests = load([str(path)])
+    if manifests.problems:
+        raise InputProblem(str(problem) for problem in manifests.problems)
+    return [document.value for document in manifests.documents]
+
+
+def first(objects: Iterable[dict[str, Any]], kind: str, path: Path) -> dict[str, Any]:
+    """The first object of a kind.
+
+    Raises:
+        InputProblem: there is none.
+    """
+    for found in objects:
+        if found.get("kind") == kind:
+            return found
+    raise InputProblem(f"{path}: holds no {kind}")
