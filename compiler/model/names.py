@@ -122,6 +122,12 @@ def workflow_name(plan: str, *, revert: bool, identity: str, epoch: int, suffix:
     return f"{head}-{'r' if revert else 'x'}-{identity[:8]}-e{epoch}{suffix}"
 
 
+def template_name(plan: str, mode: str = "") -> str:
+    """Name the WorkflowTemplate of a plan, for one mode when it has any (at most 57: `argo submit` appends 6)."""
+    name = f"{plan}-{mode}" if mode else plan
+    return name if len(name) <= 57 else f"{name[:46].rstrip('-.')}-{digest(name)}"
+
+
 def stage_key(index: int) -> str:
     """Key of the stage at a 1-based position of the snapshot."""
     return f"s{index}"
