@@ -1,0 +1,206 @@
+"""The program: reads the command line, waits for its turn, and hands over to the frame.
+
+Up to the turn only what waiting needs is imported, because sixteen of these wait in one pod.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from runner import about, arguments, settings, spec, support
+from runner.arguments import Arguments
+from runner.console import Console, now
+from runner.lane import Lane
+from runner.naming import within, workflow_of
+from runner.redaction import Redactor
+from runner.result import Result, exit_code
+from runner.settings import Waits
+from runner.spec import Spec, SpecError
+from runner.stopping import Stop, Stopped
+from runner.turn import Seen, Turn, turn
+from runner.vocabulary import ExitCode, Reason, RecordPhase
+
+if TYPE_CHECKING:
+    from runner.ending import Ending
+    from runner.records import Records
+
+_POLL = 0.04
+_LOOK_AT_LOCKS_EVERY = 10
+"""Locks are looked at every so many polls: a death may be noticed later than a result."""
+
+
+def main() -> NoReturn:
+    """Run with the arguments of the process, and end it."""
+    code = run(sys.argv[1:], os.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without the interpreter's own end: a thread of an abandoned call may still be in it.
+    os._exit(code)
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run with a command line; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    if "--help" in argv or "-h" in argv:
+        print(arguments.USAGE)
+        return ExitCode.SUCCEEDED
+    stop = Stop()
+    stop.listen()
+    try:
+        given = arguments.parse(argv)
+        waits = settings.from_environment(environment)
+    except (arguments.UsageError, settings.SettingError) as error:
+        print(f"drplan-runner: {error}", file=sys.stderr)
+        return ExitCode.CONFIGURATION
+    console = Console(given.key, given.termination_log)
+    lane = Lane(given.lane)
+    if given.close:
+        from runner.close import close
+
+        return close(given, lane=lane, waits=waits, stop=stop, console=console)
+    return Runner(given, environment, lane=lane, waits=waits, stop=stop, console=console).run()
+
+
+class Runner:
+    """One action, from its first moment to its last."""
+
+    def __init__(
+        self,
+        given: Arguments,
+        environment: Mapping[str, str],
+        *,
+        lane: Lane,
+        waits: Waits,
+        stop: Stop,
+        console: Console,
+    ) -> None:
+        self._given = given
+        self._environment = environment
+        self._lane = lane
+        self._waits = waits
+        self._stop = stop
+        self._console = console
+        self._begun_waiting = time.monotonic()
+
+    def run(self) -> int:
+        """Wait, act, and leave the result; return the exit code."""
+        key = self._given.key
+        try:
+            self._lane.lock(key, wait=lambda: self._stop.sleep(_POLL))
+            left = self._lane.result(key)
+            if left is not None:
+                return self._end(exit_code(left.phase, left.reason), left.message, None)
+            return self._take_turn()
+        except Stopped:
+            return self._end(ExitCode.STOPPED, "stopped before anything was done", None)
+        except SpecError as error:
+            message = str(error)
+            result = Result(key, RecordPhase.FAILED, Reason.INVALID_SPEC, message, completion=now())
+            return self._end(ExitCode.CONFIGURATION, message, result)
+        except Exception as error:
+            self._trace()
+            why = f"error in the runner, please report it: {type(error).__name__}: {error}"
+            return self._end(ExitCode.NOTHING_DONE, why, None)
+
+    def _take_turn(self) -> int:
+        what = self._spec()
+        self._console.subject = f"{self._given.key} {what.name}"
+        self._console.redactor = Redactor(support.secrets(what, self._environment))
+        run = about.read(self._given.about)
+        if self._wait(what, begun=False) is Turn.DIED:
+            return self._end(ExitCode.NOT_RUN, "not run: a predecessor died; the lane decides anew", None)
+        ending = self._act(what, run)
+        return self._end(ending.code, ending.message, ending.result)
+
+    def _spec(self) -> Spec:
+        """Read and check the spec.
+
+        Raises:
+            SpecError: it is wrong, or this runner cannot do it.
+        """
+        text = self._given.spec
+        if text is None:
+            path = os.path.join(self._given.specs, self._given.spec_ref)
+            try:
+                with open(path, encoding="utf-8") as file:
+                    text = file.read()
+            except OSError as error:
+                raise SpecError(f"cannot read spec {path}: {error.strerror}; is its ConfigMap mounted?") from error
+        what = spec.parse(text)
+        support.check(what, self._environment, undo=self._given.undo)
+        return what
+
+    def _wait(self, what: Spec, *, begun: bool) -> Turn:
+        """Wait until the predecessors in this lane are done with."""
+        use = workflow_of(self._given.key)
+        keys = [within(self._given.key, local) for local in what.after if local not in what.earlier]
+        polls = 0
+        while True:
+            self._stop.check()
+            look = polls % _LOOK_AT_LOCKS_EVERY == 0
+            # The lock before the result: one that is free then, with no result now, means a death.
+            locks = {key: self._lane.lock_of(key) for key in keys} if look else {}
+            seen = [Seen(key, locks.get(key), self._lane.result(key)) for key in keys]
+            decided = turn(
+                seen,
+                policy=what.policy,
+                others=self._lane.results(use).values(),
+                begun=begun,
+                waited=time.monotonic() - self._begun_waiting,
+                start_wait=self._waits.start,
+            )
+            if decided is not Turn.WAIT:
+                return decided
+            polls += 1
+            self._stop.sleep(_POLL)
+
+    def _act(self, what: Spec, run: about.Run) -> Ending:
+        from runner.frame import Frame
+
+        frame = Frame(
+            key=self._given.key,
+            spec=what,
+            run=run,
+            undo=self._given.undo,
+            revert=self._given.revert,
+            pod=self._pod(),
+            lane=self._lane,
+            records=self._records(run),
+            waits=self._waits,
+            stop=self._stop,
+            console=self._console,
+            await_predecessors=lambda: self._wait(what, begun=True) is not Turn.DIED,
+        )
+        return frame.run()
+
+    def _pod(self) -> str:
+        return self._lane.name if self._given.state else os.uname().nodename
+
+    def _records(self, run: about.Run) -> Records:
+        if self._given.state:
+            from runner.records.files import FileRecords
+
+            return FileRecords(self._given.state)
+        from runner.records.api import ApiRecords
+
+        return ApiRecords.in_cluster(run.namespace, own_pod=self._pod(), environment=self._environment)
+
+    def _end(self, code: ExitCode, message: str, result: Result | None) -> int:
+        """Leave the last message and, as the very last, the result."""
+        self._console.say(f"{message or code.name.lower()} (exit code {code.value})" if code else message)
+        self._console.end(message)
+        if result is not None:
+            self._lane.leave(result)
+        return code
+
+    def _trace(self) -> None:
+        import traceback
+
+        print(self._console.redactor.text(traceback.format_exc()), file=sys.stderr, flush=True)

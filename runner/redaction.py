@@ -1,0 +1,77 @@
+"""Keeps the values of secrets out of everything that is printed, stored or shown.
+
+A server may send a secret back in any coat: so the forms that it takes in URLs, JSON texts and Basic credentials are
+looked for too. Numbers are looked at as well: a PIN in a JSON answer is one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MASK = "***"
+_SAFE_SETS = ("", "/", "/:@!$&'()*+,;=~", "/?:@!$&'()*+,;=~")
+_SHORTEST_ENCODED = 4
+
+
+class Redactor:
+    """Replaces secrets by `***`."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret)}
+        ordered = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def text(self, text: str) -> str:
+        """Redact a text."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def value(self, value: Any, *, names: bool = True) -> Any:
+        """Redact a JSON value; also the names in it, unless they are our own."""
+        if self._pattern is None or value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, int | float):
+            return MASK if self._pattern.search(json.dumps(value)) else value
+        if isinstance(value, Mapping):
+            return {
+                self.text(str(name)) if names else name: self.value(member, names=names)
+                for name, member in value.items()
+            }
+        return [self.value(member, names=names) for member in value]
+
+
+def _forms(secret: str) -> set[str]:
+    forms: set[str] = set()
+    for plain in {secret, secret.strip()} - {""}:
+        forms |= {plain, *_quoted(plain), *_escaped(plain), *_encoded(plain)}
+    return forms
+
+
+def _quoted(plain: str) -> Iterable[str]:
+    from urllib.parse import quote, quote_plus
+
+    upper = {quote(plain, safe=safe) for safe in _SAFE_SETS} | {quote_plus(plain)}
+    return upper | {re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), form) for form in upper}
+
+
+def _escaped(plain: str) -> Iterable[str]:
+    quoted = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+    return quoted | {form.replace("/", "\\/") for form in quoted} | {repr(plain)[1:-1]}
+
+
+def _encoded(plain: str) -> Iterable[str]:
+    """Base64 at each of the three alignments, less the characters that neighbours have a part in."""
+    from base64 import b64encode, urlsafe_b64encode
+
+    data = plain.encode()
+    for encode in (b64encode, urlsafe_b64encode):
+        for shift in range(3):
+            form = encode(b"\0" * shift + data).decode()
+            start = (0, 2, 3)[shift]
+            end = (len(data) + shift) * 8 // 6
+            if end - start >= _SHORTEST_ENCODED:
+                yield form[start:end]
