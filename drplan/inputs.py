@@ -15,7 +15,7 @@ from compiler.graph.snapshot import ExecutionInput, Snapshot, by_id, used_workfl
 from compiler.manifests import Manifests, Problem, load, locate
 from compiler.model.names import KIND_EXECUTION, KIND_PLAN, KIND_WORKFLOW
 from compiler.model.parameters import Parameter
-from compiler.model.phases import Mode, OperationType
+from compiler.model.phases import OperationType
 from compiler.problems import Refused, Severity
 from drplan.errors import InputProblem
 
@@ -136,7 +136,7 @@ def _execution_input(
     return replace(
         made,
         namespace=plan.metadata.namespace or made.namespace,
-        mode=mode_value(mode) or made.mode,
+        mode=(mode or made.mode).lower(),
         params=(*kept, *given),
     )
 
@@ -144,8 +144,3 @@ def _execution_input(
 def parameters(values: Mapping[str, str]) -> tuple[Parameter, ...]:
     """Parameters of an execution from `-p name=value`."""
     return tuple(Parameter(name=name, value=value) for name, value in values.items())
-
-
-def mode_value(mode: str | None) -> str:
-    """The lower-case mode that placeholders and conditions see; empty when there is none."""
-    return Mode(mode).lower() if mode else ""

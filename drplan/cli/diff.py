@@ -97,7 +97,7 @@ def _snapshot(state: Path, namespace: str, name: str) -> Snapshot:
 def _input(recorded: Snapshot, now: Snapshot, *, mode: str | None, params: Mapping[str, str]) -> ExecutionInput:
     """The execution's own input, without parameters that the plan does not know any more."""
     from compiler.graph.parameters import known_names
-    from drplan.inputs import mode_value, parameters
+    from drplan.inputs import parameters
 
     known = {parameter.name for parameter in now.plan.spec.global_params}
     known = known.union(*(known_names(workflow) for workflow in now.workflows.values()))
@@ -110,6 +110,6 @@ def _input(recorded: Snapshot, now: Snapshot, *, mode: str | None, params: Mappi
     return replace(
         recorded.execution,
         namespace=now.namespace,
-        mode=mode_value(mode) or recorded.execution.mode,
+        mode=(mode or recorded.execution.mode).lower(),
         params=(*kept, *parameters(params)),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from compiler.model.names import local_key
@@ -13,6 +13,7 @@ from drplan.view.outline import Level, Node, Outline
 Nodes = tuple[Node, ...]
 
 _CALM = frozenset({Phase.PENDING, Phase.SUCCEEDED, Phase.SKIPPED})
+_ALL = frozenset(Phase)
 _PLURALS = {Level.STAGE: "stages", Level.WORKFLOW: "workflows", Level.ACTION: "actions", Level.CLUSTER: "clusters"}
 
 
@@ -22,7 +23,7 @@ def fit(outline: Outline, rows: int) -> Outline:
     for step in _STEPS:
         if _size(stages) <= rows:
             break
-        stages = step(stages)
+        stages = step.taken(stages, rows)
     return replace(outline, stages=stages)
 
 
@@ -30,19 +31,20 @@ def _size(nodes: Iterable[Node]) -> int:
     return sum(1 + _size(node.children) for node in nodes)
 
 
-def _fold(level: Level, *phases: Phase) -> Callable[[Nodes], Nodes]:
-    """Make a step that shows nodes of a level in these phases without their members."""
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """Shows nodes of a level in some phases without their members."""
 
-    def step(nodes: Nodes) -> Nodes:
-        return tuple(
-            _folded(node) if node.level is level and node.phase in phases else _inside(node, step) for node in nodes
-        )
+    level: Level
+    phases: frozenset[Phase]
 
-    return step
+    def taken(self, nodes: Nodes, _rows: int) -> Nodes:
+        return tuple(self._node(node) for node in nodes)
 
-
-def _inside(node: Node, step: Callable[[Nodes], Nodes]) -> Node:
-    return replace(node, children=step(node.children)) if node.children else node
+    def _node(self, node: Node) -> Node:
+        if node.level is not self.level:
+            return replace(node, children=tuple(map(self._node, node.children))) if node.children else node
+        return _folded(node) if node.phase in self.phases else node
 
 
 def _folded(node: Node) -> Node:
@@ -50,33 +52,56 @@ def _folded(node: Node) -> Node:
     if not members:
         return node
     count = f"{len(members)} {'action' if len(members) == 1 else _PLURALS[members[0].level]}"
-    message = node.message or next((each.why for each in members if each.phase is node.phase and each.why), "")
+    explaining = (each.why for each in members if each.phase is node.phase and each.phase is not Phase.SUCCEEDED)
+    message = node.message or next(filter(None, explaining), "")
     return replace(node, message=message, note=", ".join(filter(None, [node.note, count])), children=())
 
 
 def _members(node: Node) -> Iterator[Node]:
-    """What a node consists of, at the lowest level above clusters."""
+    """What a node consists of in the end: its actions; of an action its clusters."""
     for child in node.children:
-        if child.level is Level.ACTION or (child.level is Level.CLUSTER and node.level is Level.ACTION):
+        if child.level is Level.ACTION or not child.children:
             yield child
         else:
-            yield from _members(child) if child.children else (child,)
+            yield from _members(child)
 
 
-def _gather(level: Level, *phases: Phase) -> Callable[[Nodes], Nodes]:
-    """Make a step that shows neighbours of a level in the same one of these phases as one."""
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """Shows neighbours of a level in the same one of some phases as one node, except those next to what goes on."""
 
-    def step(nodes: Nodes) -> Nodes:
-        gathered: list[Node] = []
-        for (each, phase, _), group in groupby(nodes, key=lambda node: (node.level, node.phase, _cause(node))):
-            same = list(group)
-            if each is level and phase in phases and len(same) > 1:
-                gathered.append(_gathered(same))
+    level: Level
+    phases: frozenset[Phase]
+
+    def taken(self, nodes: Nodes, rows: int) -> Nodes:
+        fewest = self._siblings(nodes, 0)
+        spare = rows - _size(fewest)
+        groups = self._groups(nodes)
+        return self._siblings(nodes, spare // groups) if spare > 0 and groups else fewest
+
+    def _siblings(self, nodes: Nodes, keep: int) -> Nodes:
+        shown: list[Node] = []
+        for group in self._runs(nodes):
+            if not self._gathers(group):
+                shown.extend(replace(node, children=self._siblings(node.children, keep)) for node in group)
+            elif len(group) <= keep + 1:
+                shown.extend(group)
+            elif group[0].phase is Phase.SUCCEEDED:
+                shown += [_gathered(group[: len(group) - keep]), *group[len(group) - keep :]]
             else:
-                gathered.extend(_inside(node, step) for node in same)
-        return tuple(gathered)
+                shown += [*group[:keep], _gathered(group[keep:])]
+        return tuple(shown)
 
-    return step
+    def _groups(self, nodes: Nodes) -> int:
+        runs = list(self._runs(nodes))
+        inside = sum(self._groups(node.children) for run in runs if not self._gathers(run) for node in run)
+        return inside + sum(map(self._gathers, runs))
+
+    def _runs(self, nodes: Nodes) -> Iterator[list[Node]]:
+        return (list(run) for _, run in groupby(nodes, key=lambda node: (node.phase, _cause(node))))
+
+    def _gathers(self, run: list[Node]) -> bool:
+        return len(run) > 1 and run[0].level is self.level and run[0].phase in self.phases
 
 
 def _cause(node: Node) -> str:
@@ -85,10 +110,11 @@ def _cause(node: Node) -> str:
 
 def _gathered(nodes: list[Node]) -> Node:
     first, last = nodes[0], nodes[-1]
-    key = f"{first.key}…{local_key(last.key)}" if first.key else ""
+    if len(nodes) == 1:
+        return first
     return Node(
         level=first.level,
-        key=key,
+        key=f"{first.key}…{local_key(last.key)}" if first.key else "",
         name=f"{len(nodes)} {_PLURALS[first.level]}",
         phase=first.phase,
         reason=first.reason,
@@ -96,20 +122,21 @@ def _gathered(nodes: list[Node]) -> Node:
     )
 
 
-_STEPS: tuple[Callable[[Nodes], Nodes], ...] = (
-    _fold(Level.STAGE, Phase.PENDING),
-    _fold(Level.STAGE, Phase.SUCCEEDED),
-    _fold(Level.STAGE, Phase.SKIPPED),
-    _fold(Level.WORKFLOW, Phase.PENDING, Phase.SKIPPED),
-    _fold(Level.WORKFLOW, Phase.SUCCEEDED),
-    _fold(Level.ACTION, *_CALM),
-    _gather(Level.ACTION, *_CALM),
-    _gather(Level.WORKFLOW, *_CALM),
-    _gather(Level.STAGE, *_CALM),
-    _gather(Level.CLUSTER, *Phase),
-    _fold(Level.WORKFLOW, Phase.RUNNING),
-    _fold(Level.WORKFLOW, *Phase),
-    _fold(Level.STAGE, Phase.RUNNING),
-    _fold(Level.STAGE, *Phase),
-    _gather(Level.STAGE, *Phase),
+_STEPS: tuple[_Fold | _Gather, ...] = (
+    _Fold(Level.STAGE, frozenset({Phase.PENDING})),
+    _Fold(Level.STAGE, frozenset({Phase.SUCCEEDED})),
+    _Fold(Level.STAGE, frozenset({Phase.SKIPPED})),
+    _Fold(Level.WORKFLOW, frozenset({Phase.PENDING, Phase.SKIPPED})),
+    _Fold(Level.WORKFLOW, frozenset({Phase.SUCCEEDED})),
+    _Fold(Level.ACTION, _CALM),
+    _Gather(Level.STAGE, _CALM),
+    _Gather(Level.ACTION, _CALM),
+    _Gather(Level.WORKFLOW, _CALM),
+    _Gather(Level.CLUSTER, _ALL),
+    _Fold(Level.WORKFLOW, frozenset({Phase.RUNNING})),
+    _Fold(Level.WORKFLOW, _ALL),
+    _Fold(Level.STAGE, frozenset({Phase.RUNNING})),
+    _Fold(Level.STAGE, _ALL),
+    _Gather(Level.STAGE, _ALL),
 )
+"""What is done one after the other, until it fits."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from drplan.view import changes, findings, tree
 from drplan.view.focus import fit
 from drplan.view.outline import Outline, read
-from drplan.view.symbols import Line, Style
+from drplan.view.symbols import Line, Span, Style
 from drplan.view.terminal import Screen
 from drplan.view.tree import Page
 
@@ -76,6 +76,8 @@ def report(outline: Outline, page: Page, *, hints: Sequence[str] = (), rows: int
     """
     shown = outline if rows is None else fit(outline, rows)
     lines = [*tree.header(outline, page), (), *tree.lines(shown, page)]
+    if shown.stages != outline.stages:
+        lines.append((Span(f"{page.characters.ellipsis} folded; `drplan get` shows all of it", Style.QUIET),))
     found = findings.lines(findings.find(outline), page, hints=hints)
     return [*lines, (), *found] if found else lines
 

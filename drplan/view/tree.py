@@ -45,7 +45,7 @@ class Page:
 
 def header(outline: Outline, page: Page) -> list[Line]:
     """What the execution is and how it stands."""
-    facts = [progress(outline), short_duration(outline.seconds)]
+    facts = [progress(outline), taken(outline)]
     lines: list[Line] = [
         (
             Span(page.characters.phases[outline.phase], STYLES[outline.phase]),
@@ -68,7 +68,16 @@ def progress(outline: Outline) -> str:
     """How far an execution is, or how many of its actions came to what."""
     if outline.phase.terminal and outline.counts:
         return ", ".join(f"{count} {phase.lower()}" for phase, count in outline.counts.items())
-    return f"{outline.progress} actions" if outline.progress else ""
+    bad = [f"{outline.counts[phase]} {phase.lower()}" for phase in outline.counts if phase.bad]
+    return ", ".join([f"{outline.progress} actions", *bad]) if outline.progress else ""
+
+
+def taken(member: Outline | Node) -> str:
+    """How long something took; of what goes on whole seconds only, so that the last digits do not flicker."""
+    seconds = member.seconds
+    if seconds is None or member.phase.terminal:
+        return short_duration(seconds)
+    return short_duration(int(seconds)).replace(".0s", "s")
 
 
 def about(outline: Outline) -> str:
@@ -146,7 +155,7 @@ def _head(row: _Row, widest: int, page: Page) -> Line:
         Span(page.characters.phases[node.phase], style),
         Span(" " + pad(shown, room), style if node.phase.bad else Style.PLAIN),
         Span(INDENT + node.phase.ljust(PHASE_WIDTH), style),
-        Span(INDENT + short_duration(node.seconds).rjust(_DURATION_WIDTH)),
+        Span(INDENT + taken(node).rjust(_DURATION_WIDTH)),
     )
 
 

@@ -19,8 +19,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.about import Run, Workflow
+from runner.console import Console
+from runner.ending import Ending
+from runner.frame import Frame
+from runner.lane import Lane
 from runner.naming import record_name
-from runner.spec import spec_hash
+from runner.records import Records
+from runner.settings import Waits
+from runner.spec import parse, spec_hash
+from runner.stopping import Stop
 
 ROOT = Path(__file__).parents[2]
 EXECUTION = "pay-execute-1"
@@ -78,6 +86,29 @@ def spec(
         "holes": [],
         **changes,
     }
+
+
+def run_frame(
+    bench: Bench, what: Mapping[str, Any], records: Records, *, break_glass: bool = False, stop: Stop | None = None
+) -> Ending:
+    """Run the frame of `s1.w1.a1` in this process, with a store of the test's own."""
+    execution, uid = ("", "") if break_glass else (EXECUTION, UID)
+    lane = bench.lane()
+    frame = Frame(
+        key="s1.w1.a1",
+        spec=parse(json.dumps(what)),
+        run=Run("dr", "pay", execution, uid, 1, "Execute", Workflow(WORKFLOW, WORKFLOW_UID)),
+        undo="",
+        revert=False,
+        pod=lane.folder.name,
+        lane=Lane(str(lane.folder)),
+        records=records,
+        waits=Waits(fence=0.3, api=0.2, lease=3.0, start=5.0, pause_poll=0.02),
+        stop=stop or Stop(),
+        console=Console("s1.w1.a1", str(bench.folder / "termination")),
+        await_predecessors=lambda: True,
+    )
+    return frame.run()
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> None:
