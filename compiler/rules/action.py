@@ -12,7 +12,7 @@ from typing import Final
 from compiler.graph import conditions
 from compiler.graph.durations import parse_duration
 from compiler.graph.text import PlaceholderKind
-from compiler.model.phases import CLUSTERNET_TYPES, ActionType, ClusterExecutionMode, Operation
+from compiler.model.phases import CLUSTERNET_TYPES, ActionType, ClusterExecutionMode, HttpMethod, Operation
 from compiler.problems import Violation
 from compiler.rules import blocks
 from compiler.rules.site import Site, block_placeholders
@@ -106,11 +106,12 @@ def nothing_to_wait_for(site: Site) -> Iterator[Violation]:
 
 
 def way_back(site: Site) -> Iterator[Violation]:
-    """Without a custom rollback a created object is deleted on revert, and an HTTP call has no way back."""
+    """Without a custom rollback a created object is deleted on revert; a changing call has no way back."""
     if site.is_rollback or site.is_rollback_hook or site.action.rollback is not None:
         return
     if site.type is ActionType.HTTP:
-        yield site.warning((), "no rollback defined, a revert cannot undo this HTTP call")
+        if not getattr(site.block, "method", HttpMethod.GET).safe:
+            yield site.warning((), "no rollback defined, a revert cannot undo this HTTP call")
     elif _is_deleted_on_revert(site):
         yield site.warning((), "no custom rollback defined, will use automatic rollback (delete resource)")
 

@@ -20,8 +20,8 @@ from compiler.rules import http, resource
 from compiler.rules.metadata import is_object_name
 from compiler.rules.site import Site
 
-_WITHOUT_SPEC = frozenset({Operation.DELETE})
-_PARTIAL_SPEC = frozenset({Operation.DELETE, Operation.PATCH})
+_WHOLE_SPEC = frozenset({Operation.CREATE, Operation.APPLY, Operation.REPLACE})
+_ANY_SPEC = _WHOLE_SPEC | {Operation.PATCH}
 _RESTART_POLICIES = ("Never", "OnFailure")
 
 
@@ -97,7 +97,7 @@ def _overrides(site: Site, kind: ActionType, block: LocalizationAction | Globali
     operation = block.operation
     if block.spec is None:
         yield from _spec_missing(site, kind, operation)
-    elif operation not in _PARTIAL_SPEC:
+    elif operation in _WHOLE_SPEC:
         feed = block.spec.feed
         if feed is None or not (feed.api_version and feed.kind and feed.name):
             message = f"{kind}.Spec.Feed (apiVersion, kind, name) is required when operation={operation}"
@@ -105,7 +105,7 @@ def _overrides(site: Site, kind: ActionType, block: LocalizationAction | Globali
 
 
 def _spec_missing(site: Site, kind: ActionType, operation: Operation) -> Iterator[Violation]:
-    if operation not in _WITHOUT_SPEC:
+    if operation in _ANY_SPEC:
         yield site.error((kind.block, "spec"), f"{kind}.Spec is required when operation={operation}")
 
 
@@ -116,7 +116,7 @@ def _helm_chart(site: Site, block: HelmChartAction) -> Iterator[Violation]:
     if spec is None:
         yield from _spec_missing(site, kind, operation)
         return
-    if operation in _PARTIAL_SPEC:
+    if operation not in _WHOLE_SPEC:
         return
     required = (
         ("repo", "Repo", spec.repo),
@@ -135,10 +135,10 @@ def _subscription(site: Site, block: SubscriptionAction) -> Iterator[Violation]:
     per_cluster = site.action.cluster_execution_mode is ClusterExecutionMode.PER_CLUSTER
     if spec is None:
         yield from _spec_missing(site, kind, operation)
-        if per_cluster and operation in _WITHOUT_SPEC:
+        if per_cluster and operation is Operation.DELETE:
             mode = f"clusterExecutionMode={ClusterExecutionMode.PER_CLUSTER}"
             yield site.error((kind.block, "spec"), f"{kind}.Spec is required when {mode}: it says which clusters")
-    elif operation not in _PARTIAL_SPEC:
+    elif operation in _WHOLE_SPEC:
         for name, members, one in (("feeds", spec.feeds, "feed"), ("subscribers", spec.subscribers, "subscriber")):
             if not members:
                 message = f"{kind}.Spec.{name.capitalize()} is required (at least one {one})"

@@ -63,7 +63,8 @@ def violations_of(document: Document, context: Context) -> list[Violation]:
     model = (
         lenient.read(model_of(document.ref.kind), document.value) if isinstance(reading, ValidationError) else reading
     )
-    found = list(_judged(model, context))
+    unreadable = {violation.path for kind, violation in shapes if kind not in shape.ABSENT_TYPES}
+    found = [violation for violation in _judged(model, context) if not _inside(violation.path, unreadable)]
     errors = {violation.path for violation in found if violation.severity is Severity.ERROR}
     kept = [
         violation for kind, violation in shapes if not (kind in shape.ABSENT_TYPES and _near(violation.path, errors))
@@ -81,6 +82,11 @@ def _judged(model: Model, context: Context) -> Iterator[Violation]:
     elif isinstance(model, DRPlanExecution):
         for execution_rule in _EXECUTION_RULES:
             yield from execution_rule(model, context)
+
+
+def _inside(path: Path, places: set[Path]) -> bool:
+    """Whether a path lies at or below one of these places: rules read it as empty, which it is not."""
+    return any(path[:length] in places for length in range(len(path) + 1))
 
 
 def _near(path: Path, errors: set[Path]) -> bool:

@@ -27,7 +27,13 @@ def what_it_is(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return "true" if value else "false"
-    for kind, name in ((str, "text"), (int, "a number"), (float, "a number"), (list, "a list"), (dict, "a mapping")):
+    for kind, name in (
+        (str, "text"),
+        (int, "a number"),
+        (float, "a decimal number"),
+        (list, "a list"),
+        (dict, "a mapping"),
+    ):
         if isinstance(value, kind):
             return name
     return "something else"

@@ -8,13 +8,14 @@ It shows every `drplan` command before it runs it, so that each can be typed by 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from examples.demo.sites import Site, pair, visitors
 
-PLAN = Path(__file__).parent / "plan"
+PLAN = os.path.relpath(Path(__file__).parent / "plan")
 NAME = "shop-switchover"
 
 
@@ -43,12 +44,12 @@ def demonstrate(first: Site, second: Site, *, state: Path, fail: bool) -> bool:
     before = show_visitors(first, second)
 
     say(f"what {NAME} would do, checked without running anything")
-    checked = drplan("validate", "-f", str(PLAN))
+    checked = drplan("validate", "-f", PLAN)
 
     second.broken = fail
     say("run it; the smoke test of site b will fail" if fail else "run it")
     parameters = ["-p", f"siteA={first.url}", "-p", f"siteB={second.url}"]
-    ran = drplan("run", "-f", str(PLAN), *parameters, *where)
+    ran = drplan("run", "-f", PLAN, *parameters, *where)
     after = show_visitors(first, second)
 
     say("undo what was done" if fail else "and back again")
