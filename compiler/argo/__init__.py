@@ -1,12 +1,18 @@
 """From a decided graph to an Argo Workflow or WorkflowTemplate, built with Hera.
 
-    config       what a platform wants of the pods
-    lanes        actions of a workflow use spread over pods         depends    policies as Argo's texts
-    layout       what becomes which task and template               identity   whose Workflow it is
-    node_ids     Argo's node ids and a name without collisions      spec_text  an action as safe JSON
-    pods, named, generic, configmaps, dags, assemble                           the parts of the object
-    weight, budget   the size of a run                              lint, fields   what must not leave here
-    compile      all of it in order                                 emit       YAML and JSON
+    config            what a platform wants of the pods
+    lanes             the actions of a workflow use spread over pods
+    depends           failure policies as Argo's texts
+    layout            what becomes which task and template
+    identity          whose Workflow it is
+    spec_text         an action as JSON that Argo and the kubelet leave alone
+    arguments, pods, named, generic, configmaps, dags, assemble
+                      the parts of the object, in one of two forms of lanes
+    weight, budget    the size of a run
+    node_ids          Argo's node ids, and a name under which none collide
+    describe          title and description for the UI
+    lint, fields      what must not leave here
+    compile           all of it in order
 
 Importing this package is cheap: Hera, which is not, is imported when something is compiled.
 """

@@ -88,18 +88,24 @@ def compile_workflow(
         NothingToRun: no action of the graph is live.
         PlanTooLarge: the Workflow and the status of a run would not fit.
     """
+    config = config or RunnerConfig()
     layout = lay_out(graph)
-    identity = Identity.of(graph, execution, epoch)
-    annotations = _annotations(layout, snapshot_hash)
-    *config_maps, spec = _fitting(layout, identity, config or RunnerConfig())
-    name = free_name(
-        spec,
-        lambda suffix: workflow_name(
+    identity = Identity.of(graph, execution, epoch=epoch)
+    *config_maps, spec = _fitting(layout, identity=identity, config=config)
+
+    def named(suffix: str) -> str:
+        return workflow_name(
             graph.plan, revert=graph.revert, identity=identity.digest, epoch=identity.epoch, suffix=suffix
-        ),
-    )
-    metadata = _metadata(name, graph, identity.workflow_labels(graph), annotations)
-    return _signed(config_maps, KIND_ARGO_WORKFLOW, metadata, spec)
+        )
+
+    metadata = {
+        "name": free_name(spec, named),
+        "namespace": graph.namespace,
+        "labels": identity.workflow_labels(graph),
+        "annotations": _annotations(layout, snapshot_hash),
+    }
+    workflow = {"apiVersion": ARGO_API_VERSION, "kind": KIND_ARGO_WORKFLOW, "metadata": metadata, "spec": spec}
+    return _finished([*config_maps, workflow], limit=config.workflow_bytes)
 
 
 def compile_template(graph: Graph, *, config: RunnerConfig | None = None) -> Compiled:
@@ -116,20 +122,27 @@ def compile_template(graph: Graph, *, config: RunnerConfig | None = None) -> Com
         NothingToRun: no action of the graph is live.
         PlanTooLarge: the Workflow and the status of a run would not fit.
     """
+    config = config or RunnerConfig()
     layout = lay_out(graph)
-    identity = Identity.of(graph, None, 1)
+    identity = Identity.of(graph, None)
     annotations = _annotations(layout, "")
-    made = {"labels": identity.workflow_labels(graph), "annotations": dict(annotations)}
-    *config_maps, spec = _fitting(layout, identity, config or RunnerConfig(), workflow_metadata=made)
-    metadata = _metadata(template_name(graph.plan, graph.mode), graph, identity.labels(graph), annotations)
-    return _signed(config_maps, KIND_ARGO_TEMPLATE, metadata, spec)
+    made = {"labels": identity.workflow_labels(graph), "annotations": annotations}
+    *config_maps, spec = _fitting(layout, identity=identity, config=config, workflow_metadata=made)
+    metadata = {
+        "name": template_name(graph.plan, graph.mode),
+        "namespace": graph.namespace,
+        "labels": identity.labels(graph),
+        "annotations": dict(annotations),
+    }
+    template = {"apiVersion": ARGO_API_VERSION, "kind": KIND_ARGO_TEMPLATE, "metadata": metadata, "spec": spec}
+    return _finished([*config_maps, template], limit=config.workflow_bytes)
 
 
 def _fitting(
     layout: Layout,
+    *,
     identity: Identity,
     config: RunnerConfig,
-    *,
     workflow_metadata: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[dict[str, Any]]:
     """ConfigMaps and spec in the form in which they fit, the spec last."""
@@ -143,11 +156,11 @@ def _fitting(
     if _may_be_inline(texts):
         spec = workflow_spec(whole, NamedForm(layout, texts, Containers(config)))
         if METADATA_BYTES + size(spec) <= INLINE_WORKFLOW_BYTES:
-            _limit_results(layout, spec, config)
+            _limit_results(layout, spec, limit=config.workflow_bytes)
             return [spec]
     form = GenericForm(layout, identity, texts | _texts_with_undo(layout), Containers(config))
     spec = workflow_spec(whole, form)
-    _limit_results(layout, spec, config)
+    _limit_results(layout, spec, limit=config.workflow_bytes)
     return [*form.config_maps(), spec]
 
 
@@ -179,9 +192,9 @@ def _may_be_inline(texts: Mapping[str, str]) -> bool:
     )
 
 
-def _limit_results(layout: Layout, spec: Mapping[str, Any], config: RunnerConfig) -> None:
+def _limit_results(layout: Layout, spec: Mapping[str, Any], *, limit: int) -> None:
     """Put the limits of results in, which are known only once the size of the rest is; none gets longer by it."""
-    found = budget(layout, object_bytes=METADATA_BYTES + size(spec), limit=config.workflow_bytes)
+    found = budget(layout, object_bytes=METADATA_BYTES + size(spec), limit=limit)
     check(layout, found)
     for template in spec["templates"]:
         if "containerSet" in template:
@@ -196,19 +209,14 @@ def _annotations(layout: Layout, snapshot_hash: str) -> dict[str, str]:
     return annotations
 
 
-def _metadata(name: str, graph: Graph, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
-    return {"name": name, "namespace": graph.namespace, "labels": labels, "annotations": annotations}
-
-
-def _signed(config_maps: list[dict[str, Any]], kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> Compiled:
-    """Put everything together, with its hash on the object and on what Argo makes of it."""
-    workflow = {"apiVersion": ARGO_API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-    objects = [*config_maps, workflow]
+def _finished(objects: list[dict[str, Any]], *, limit: int) -> Compiled:
+    """Put the hash of everything on the last object, and on what Argo makes of it, and check that object."""
     found = sha256(objects)
-    metadata["annotations"][ANNOTATION_COMPILED_HASH] = found
-    if "workflowMetadata" in spec:
-        spec["workflowMetadata"]["annotations"][ANNOTATION_COMPILED_HASH] = found
-    problems = lint(workflow)
+    last = objects[-1]
+    last["metadata"]["annotations"][ANNOTATION_COMPILED_HASH] = found
+    if "workflowMetadata" in last["spec"]:
+        last["spec"]["workflowMetadata"]["annotations"][ANNOTATION_COMPILED_HASH] = found
+    problems = lint(last, limit=limit)
     if problems:
-        raise InternalError(f"the compiled {kind} is wrong: {'; '.join(problems)}")
-    return Compiled(objects, metadata["name"], found)
+        raise InternalError(f"the compiled {last['kind']} is wrong: {'; '.join(problems)}")
+    return Compiled(objects, last["metadata"]["name"], found)

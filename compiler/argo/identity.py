@@ -58,7 +58,7 @@ class Identity:
     digest: str
 
     @classmethod
-    def of(cls, graph: Graph, execution: ExecutionRef | None, epoch: int) -> Identity:
+    def of(cls, graph: Graph, execution: ExecutionRef | None, *, epoch: int = 1) -> Identity:
         """Identity of a graph's Workflow."""
         if execution is not None and execution.uid:
             return cls(execution.name, execution.uid, epoch, digest(execution.uid, _DIGITS))

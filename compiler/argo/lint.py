@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from compiler.argo.config import DEFAULT_WORKFLOW_BYTES
 from compiler.argo.depends import ENDS
 from compiler.argo.encoding import size
 from compiler.argo.fields import unknown_fields
@@ -17,7 +18,6 @@ from compiler.argo.node_ids import collides
 from compiler.graph.order import cycle
 from compiler.model.names import CONTAINER_CLOSE, KIND_ARGO_WORKFLOW
 
-WORKFLOW_BYTES = 1024 * 1024
 LONGEST_NAME = 57
 """`argo resubmit` and `argo submit --from` append 6 characters, and Argo takes 63."""
 
@@ -49,22 +49,27 @@ _REFERENCE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _KNOWN_REFERENCES = frozenset({"workflow.name", "workflow.uid", "workflow.namespace"})
 
 
-def lint(workflow: Mapping[str, Any]) -> list[str]:
-    """Say all that is wrong with a Workflow or a WorkflowTemplate; an empty list when nothing is."""
+def lint(workflow: Mapping[str, Any], *, limit: int = DEFAULT_WORKFLOW_BYTES) -> list[str]:
+    """Say all that is wrong with a Workflow or a WorkflowTemplate; an empty list when nothing is.
+
+    Args:
+        workflow: the object, in the forms that the compiler emits.
+        limit: most bytes that Argo takes.
+    """
     unknown = list(unknown_fields(workflow))
     if unknown:
         return [f"{place}: no field that Argo 3.7 and 4.x both know" for place in unknown]
-    problems = [*_lint_object(workflow), *_lint_templates(workflow["spec"])]
+    problems = [*_lint_object(workflow, limit), *_lint_templates(workflow["spec"])]
     return problems or list(_lint_node_ids(workflow))
 
 
-def _lint_object(workflow: Mapping[str, Any]) -> Iterator[str]:
+def _lint_object(workflow: Mapping[str, Any], limit: int) -> Iterator[str]:
     name = workflow["metadata"]["name"]
     if not _WORKFLOW_NAME.match(name) or len(name) > LONGEST_NAME:
         yield f'metadata.name: "{name}" must be a DNS name of at most {LONGEST_NAME} characters'
     taken = size(workflow)
-    if taken > WORKFLOW_BYTES:
-        yield f"the {workflow['kind']} has {taken} bytes, Argo takes {WORKFLOW_BYTES}"
+    if taken > limit:
+        yield f"the {workflow['kind']} has {taken} bytes, Argo takes {limit}"
 
 
 def _lint_node_ids(workflow: Mapping[str, Any]) -> Iterator[str]:

@@ -16,20 +16,16 @@ from typing import Any
 ADDED = ("earlier", "undo")
 """Fields that say where a spec lies rather than what it is, so that they are no part of its hash."""
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
-_BRACE_IN_STRING = re.compile(r'(?:[^"]*+"(?:[^"\\{}]|\\.)*+")*+[^"]*+"(?:[^"\\{}]|\\.)*+[{}]')
+# What comes before a string with a brace in it, strings without one included; then that string. Possessive, so that a
+# text is read once.
+_NEXT_WITH_BRACE = re.compile(r'((?:[^"]*+"[^"\\{}]*+(?:\\.[^"\\{}]*+)*+")*+[^"]*+)("[^"\\]*+(?:\\.[^"\\]*+)*+")')
 _ESCAPES = str.maketrans({"{": r"\u007b", "}": r"\u007d"})
 
 
 def safe_json(value: Any) -> str:
     """Write a JSON value compactly, with braces and dollar signs escaped inside strings."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    # Dollar signs and braces are rare in strings: most texts pass with two scans.
-    if "$" in text:
-        text = text.replace("$", r"\u0024")
-    if _BRACE_IN_STRING.match(text):
-        text = _STRING.sub(_escaped, text)
-    return text
+    return _without_braces(text.replace("$", r"\u0024"))
 
 
 def spec_text(spec: Mapping[str, Any], *, earlier: Sequence[str] = (), undo: str | None = None) -> str:
@@ -54,5 +50,12 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(core, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return match[0].translate(_ESCAPES)
+def _without_braces(text: str) -> str:
+    """Escape the braces inside the strings of a JSON text."""
+    parts: list[str] = []
+    position = 0
+    while found := _NEXT_WITH_BRACE.match(text, position):
+        parts += (found[1], found[2].translate(_ESCAPES))
+        position = found.end()
+    parts.append(text[position:])
+    return "".join(parts)
