@@ -120,7 +120,7 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
     """Whether a value is nested deeper than a limit; level by level, so that it needs no recursion itself."""
     level = [value]
     while level:
-        if limit < 0:
+        if limit == 0:
             return True
         limit -= 1
         level = [

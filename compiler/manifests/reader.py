@@ -306,10 +306,13 @@ def _syntax_flaw(error: yaml.MarkedYAMLError, text: str, first_line: int) -> Fla
     """Say a syntax error in plain words; where the construct began helps more than its name in the grammar."""
     mark, context = error.problem_mark or error.context_mark, error.context_mark
     place = (first_line + mark.line, mark.column + 1) if mark else (first_line, 1)
+    if mark and not text[mark.index :].strip():  # libyaml counts a line more than an unfinished text has
+        written = text.rstrip()
+        place = (first_line + written.count("\n"), len(written) - written.rfind("\n"))
     problem = (error.problem or str(error)).strip()
     is_tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
     message = f"not valid YAML: {_TAB if is_tab else _PLAIN_WORDS.get(problem, problem)}"
-    if error.context and context and place != (first_line + context.line, context.column + 1):
+    if error.context and context and (first_line + context.line, context.column + 1) < place:
         what = error.context.removeprefix("while parsing ").removeprefix("while scanning ")
         message += f" (in {what} that starts on line {first_line + context.line})"
     return Flaw(place, message)

@@ -63,7 +63,8 @@ def collect(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Source]:
     seen: set[str] = set()
     for path in paths:
         for source in _below(os.fspath(path)):
-            identity = source.file if source.file == STANDARD_INPUT else os.path.realpath(source.file)
+            is_file = source.content is not None and source.file != STANDARD_INPUT
+            identity = os.path.realpath(source.file) if is_file else source.file
             if identity not in seen:
                 seen.add(identity)
                 yield source

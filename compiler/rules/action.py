@@ -110,7 +110,8 @@ def way_back(site: Site) -> Iterator[Violation]:
     if site.is_rollback or site.is_rollback_hook or site.action.rollback is not None:
         return
     if site.type is ActionType.HTTP:
-        if not getattr(site.block, "method", HttpMethod.GET).safe:
+        method = getattr(site.block, "method", None)
+        if not (isinstance(method, HttpMethod) and method.safe):
             yield site.warning((), "no rollback defined, a revert cannot undo this HTTP call")
     elif _is_deleted_on_revert(site):
         yield site.warning((), "no custom rollback defined, will use automatic rollback (delete resource)")

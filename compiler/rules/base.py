@@ -37,6 +37,7 @@ class Context:
         workflows: workflows by namespace and name.
         executions: executions by namespace and name.
         unreadable: objects that exist but whose shape is broken.
+        supplied: names of parameters that whoever asks will give to an execution.
         live: whether these are all objects of a cluster, with their statuses; otherwise they are what happened to be in
             some files, and an object that is missing may well exist.
     """
@@ -45,6 +46,7 @@ class Context:
     workflows: Mapping[Key, DRWorkflow] = field(default_factory=dict)
     executions: Mapping[Key, DRPlanExecution] = field(default_factory=dict)
     unreadable: frozenset[ObjectRef] = frozenset()
+    supplied: frozenset[str] = frozenset()
     live: bool = False
 
 

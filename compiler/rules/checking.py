@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,9 +28,14 @@ _WORKFLOW_RULES = (*workflow.RULES, supply.undeclared_in_workflow)
 _EXECUTION_RULES = (*execution.RULES, supply.mode_missing)
 
 
-def check(manifests: Manifests) -> list[Problem]:
-    """Say everything that is wrong with manifests, sorted by file, line and column."""
-    context = context_of(manifests)
+def check(manifests: Manifests, *, supplied: Iterable[str] = ()) -> list[Problem]:
+    """Say everything that is wrong with manifests, sorted by file, line and column.
+
+    Args:
+        manifests: what was read.
+        supplied: names of parameters that will be given to the execution, and so need no declaration.
+    """
+    context = replace(context_of(manifests), supplied=frozenset(supplied))
     problems = [*manifests.problems, *_duplicates(manifests)]
     broken = set(context.unreadable)
     for document in manifests.documents:

@@ -58,6 +58,8 @@ def keeps_unknown(model: type[Model]) -> bool:
 
 def shape_of(annotation: Any) -> Shape:
     """Read an annotation."""
+    if annotation is Any:
+        return ANYTHING
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return shape_of(arguments[0])

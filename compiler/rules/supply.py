@@ -46,7 +46,7 @@ def undeclared_in_workflow(workflow: DRWorkflow, context: Context) -> Iterator[V
 
 def undeclared_in_plan(plan: DRPlan, context: Context) -> Iterator[Violation]:
     """What an action uses is declared by its workflow, or set by the plan or by an execution."""
-    given = {parameter.name for parameter in plan.spec.global_params}
+    given = {*context.supplied, *(parameter.name for parameter in plan.spec.global_params)}
     for execution in executions_of(plan, context):
         given |= {parameter.name for parameter in execution.spec.params}
     for stage in plan.spec.stages:
