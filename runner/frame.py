@@ -53,7 +53,6 @@ class Frame:
         key: str,
         spec: Spec,
         run: Run,
-        undo: str,
         revert: bool,
         pod: str,
         lane: Lane,
@@ -69,7 +68,6 @@ class Frame:
             key: key of the action.
             spec: what is to be done.
             run: the run it belongs to.
-            undo: name of the forward record that is undone, or empty.
             revert: whether the direction is revert.
             pod: name of the pod, or of the lane of the local engine.
             lane: the folder that the lane shares.
@@ -82,7 +80,6 @@ class Frame:
         self._key = key
         self._spec = spec
         self._run = run
-        self._undo = undo
         self._direction = Direction.REVERT if revert else Direction.FORWARD
         self._pod = pod
         self._lane = lane
@@ -139,6 +136,8 @@ class Frame:
             return endings.nothing_done(opened.message)
         if isinstance(opened, Halted):
             return self._halted(record, opened)
+        if not _is_started(record) and (cause := self._failed_meanwhile()) is not None:
+            return self._skip(record, Halted(Reason.UPSTREAM_FAILED, cause))
         return self._own(record, Round(opened.epoch, opened.run) if opened else Round(self._run.epoch, 1))
 
     @property
@@ -183,14 +182,14 @@ class Frame:
     def _replay(self, record: Object) -> Ending:
         result = records_of.result_of(record, replayed=True)
         self._console.say(f"replayed from its record: {result.phase}")
-        if self._undo and result.phase is RecordPhase.SUCCEEDED:
+        if self._spec.undo and result.phase is RecordPhase.SUCCEEDED:
             self._undone()
         return Ending(records_of.code_of(record), result.message, result)
 
     def _undone(self) -> None:
         # Not to be given up for a signal: what was done must be seen on the forward record.
         patient = Patience(self._waits.api, Stop())
-        problem = mark_undone(self._records, self._undo, by=self._gate.run, ask=patient)
+        problem = mark_undone(self._records, self._spec.undo, by=self._gate.run, ask=patient)
         if problem:
             self._console.say(f"warning: {problem}")
 
@@ -207,6 +206,11 @@ class Frame:
             predecessors=predecessors,
             others=self._lane.results(workflow_of(self._key)).values(),
         )
+
+    def _failed_meanwhile(self) -> str | None:
+        """Whether something failed while the fence was waited for; only the lane is asked."""
+        others = self._lane.results(workflow_of(self._key)).values()
+        return upstream(policy=self._spec.policy, needs=self._spec.needs, predecessors={}, others=others)
 
     def _result_of(self, local: str) -> Result | None:
         """Result of another action of the workflow: from this lane, or of an earlier lane from its record."""
@@ -312,7 +316,7 @@ class Frame:
             stop=self._stop,
             console=self._console,
             result_of=self._result_of,
-            undone=self._undone if self._undo else None,
+            undone=self._undone if self._spec.undo else None,
         )
 
 

@@ -87,24 +87,27 @@ class Holding:
         """
         with self._lock:
             if self._record is not None and not self._over.is_set():
-                patiently(lambda: self._write(change), until=until, sleep=sleep)
+                tried: set[str] = set()
+                patiently(lambda: self._write(change, tried), until=until, sleep=sleep)
 
-    def _write(self, change: Change) -> None:
+    def _write(self, change: Change, tried: set[str]) -> None:
+        """Write once; `tried` collects the renewals that were sent, because the answer to one may have been lost."""
         while True:
             assert self._record is not None
             begun = time.monotonic()
             at = now(6)
             state = change(self._record["state"])
             state["holder"] = {**state["holder"], "renewTime": at}
+            tried.add(at)
             try:
                 self._record = self._records.replace(records_of.with_state(self._record, state))
             except (Conflict, Gone) as error:
-                if not self._look_again(error, written_at=at):
+                if not self._look_again(error, tried):
                     continue
             self._renewed = begun
             return
 
-    def _look_again(self, error: RecordsError, *, written_at: str) -> bool:
+    def _look_again(self, error: RecordsError, tried: set[str]) -> bool:
         """Read the record after a conflict; True when it was our own write that had arrived after all."""
         assert self._record is not None
         found = self._records.get(self._record["metadata"]["name"])
@@ -114,7 +117,7 @@ class Holding:
         if own.get("id") != other.get("id") or own.get("attempt") != other.get("attempt"):
             raise Lost(f"the record was taken over by pod {other.get('pod')}") from error
         self._record = found
-        if other.get("renewTime") == written_at:
+        if other.get("renewTime") in tried:
             return True
         if found["state"]["phase"] != RecordPhase.STARTED:
             raise Lost(f"the record was ended as {found['state']['phase']}") from error

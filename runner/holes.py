@@ -17,7 +17,7 @@ from runner.spec import Hole, Output, Secret, Spec, SpecError
 CUT = "cut"
 """Field of `values` that lists what was too large to keep."""
 
-_SEGMENT = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_SEGMENT = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 _MISSING = object()
 
 
@@ -64,7 +64,7 @@ def _replace(root: Any, pointer: str, text: str) -> None:
 
 
 def _index(container: Any, segment: str) -> str | int:
-    return int(segment) if isinstance(container, list) and segment.isdecimal() else segment
+    return int(segment) if isinstance(container, list) and segment.isascii() and segment.isdecimal() else segment
 
 
 def _step(container: Any, place: str | int | None) -> Any:

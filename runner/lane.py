@@ -90,11 +90,15 @@ class Lane:
     def results(self, use: str) -> dict[str, Result]:
         """Read all results of one workflow use that are there."""
         found: dict[str, Result] = {}
-        for name in os.listdir(self.folder):
+        for name in self.listing():
             key = name.removesuffix(words.RESULT_SUFFIX)
             if key != name and workflow_of(key) == use and (result := self.result(key)):
                 found[key] = result
         return found
+
+    def listing(self) -> frozenset[str]:
+        """Names of all files that are there: what has not changed need not be read again."""
+        return frozenset(os.listdir(self.folder))
 
     def leave(self, result: Result) -> None:
         """Write an action's result."""

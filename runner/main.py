@@ -134,30 +134,33 @@ class Runner:
             except OSError as error:
                 raise SpecError(f"cannot read spec {path}: {error.strerror}; is its ConfigMap mounted?") from error
         what = spec.parse(text)
-        support.check(what, self._environment, undo=self._given.undo)
+        what = what._replace(undo=self._given.undo or what.undo)
+        support.check(what, self._environment)
         return what
 
     def _wait(self, what: Spec, *, begun: bool) -> Turn:
         """Wait until the predecessors in this lane are done with."""
         use = workflow_of(self._given.key)
         keys = [within(self._given.key, local) for local in what.after if local not in what.earlier]
+        listed: frozenset[str] = frozenset()
         polls = 0
         while True:
-            self._stop.check()
             look = polls % _LOOK_AT_LOCKS_EVERY == 0
-            # The lock before the result: one that is free then, with no result now, means a death.
-            locks = {key: self._lane.lock_of(key) for key in keys} if look else {}
-            seen = [Seen(key, locks.get(key), self._lane.result(key)) for key in keys]
-            decided = turn(
-                seen,
-                policy=what.policy,
-                others=self._lane.results(use).values(),
-                begun=begun,
-                waited=time.monotonic() - self._begun_waiting,
-                start_wait=self._waits.start,
-            )
-            if decided is not Turn.WAIT:
-                return decided
+            before, listed = listed, self._lane.listing()
+            if look or listed != before:
+                # The lock before the result: one that is free then, with no result now, means a death.
+                locks = {key: self._lane.lock_of(key) for key in keys} if look else {}
+                seen = [Seen(key, locks.get(key), self._lane.result(key)) for key in keys]
+                decided = turn(
+                    seen,
+                    policy=what.policy,
+                    others=self._lane.results(use).values(),
+                    begun=begun,
+                    waited=time.monotonic() - self._begun_waiting,
+                    start_wait=self._waits.start,
+                )
+                if decided is not Turn.WAIT:
+                    return decided
             polls += 1
             self._stop.sleep(_POLL)
 
@@ -168,7 +171,6 @@ class Runner:
             key=self._given.key,
             spec=what,
             run=run,
-            undo=self._given.undo,
             revert=self._given.revert,
             pod=self._pod(),
             lane=self._lane,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?\Z")
-_ACTION_KEY = re.compile(r"s[1-9]\d*\.w[1-9]\d*\.[ah][1-9]\d*\Z")
-_USE_KEY = re.compile(r"s[1-9]\d*\.w[1-9]\d*\Z")
-_LOCAL_KEY = re.compile(r"[ah][1-9]\d*\Z")
+_ACTION_KEY = re.compile(r"s[1-9][0-9]*\.w[1-9][0-9]*\.[ah][1-9][0-9]*\Z")
+_USE_KEY = re.compile(r"s[1-9][0-9]*\.w[1-9][0-9]*\Z")
+_LOCAL_KEY = re.compile(r"[ah][1-9][0-9]*\Z")
 
 
 def is_action_key(text: str) -> bool:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner import ending as endings
 from runner import holes, support
@@ -28,6 +28,9 @@ from runner.settings import Waits
 from runner.spec import Output, Secret, Spec
 from runner.stopping import Stop, Stopped
 from runner.vocabulary import ActionType, ExitCode, Reason, RecordPhase
+
+if TYPE_CHECKING:
+    from runner.support import Perform
 
 _LET_GO = 3.0
 _ROLLED_BACK = "Rolled back: executed custom {kind}rollback action"
@@ -92,10 +95,11 @@ class Performing:
 
     def run(self) -> Ending:
         """Steps 7 to 9."""
+        perform = support.performer(self._spec.type)
         acting = Acting(self._spec, self._holding, waits=self._waits, stop=self._stop, console=self._console)
         start = now()
         try:
-            outcome = self._act(acting)
+            outcome = self._act(acting, perform)
         except Stopped:
             return self.stopped()
         except Lost as lost:
@@ -141,7 +145,7 @@ class Performing:
             self._console.say(f"warning: the record could not be written: {error}")
         return endings.skipped(self._key, halted, record=self._holding.name)
 
-    def _act(self, acting: Acting) -> Outcome:
+    def _act(self, acting: Acting, perform: Perform) -> Outcome:
         record = self._holding.record
         if record is not None and record["state"].get("sent") and not self._spec.idempotent:
             what = f"{self._spec.type} {self._spec.operation}"
@@ -154,7 +158,7 @@ class Performing:
             return Outcome(RecordPhase.FAILED, ExitCode.FAILED, reason, str(error))
         block: dict[str, Any] = filled[self._spec.block_name]
         try:
-            return support.performer(self._spec.type)(block, acting)
+            return perform(block, acting)
         except (Stopped, Lost):
             raise
         except Exception as error:

@@ -21,6 +21,7 @@ _BLOCKS = {
     ActionType.SUBSCRIPTION: "subscription",
     ActionType.KUBERNETES_RESOURCE: "resource",
 }
+_ABOUT_ITS_PLACE = ("earlier", "undo")
 _Value = TypeVar("_Value")
 
 
@@ -72,6 +73,7 @@ class Spec(NamedTuple):
         retry: what is done about transient failures.
         idempotent: whether it may be done again after an unknown outcome.
         rollback: whether it is a custom rollback.
+        undo: name of the forward record that is undone, when the arguments cannot carry it.
         holes: what is filled before it runs.
     """
 
@@ -87,6 +89,7 @@ class Spec(NamedTuple):
     retry: Retry
     idempotent: bool
     rollback: bool
+    undo: str
     holes: tuple[Hole, ...]
 
     @property
@@ -133,15 +136,16 @@ def parse(text: str) -> Spec:
         retry=_retry(_field(raw, "retry", dict)),
         idempotent=_field(raw, "idempotent", bool),
         rollback=_field(raw, "rollback", bool),
+        undo=str(raw.get("undo") or ""),
         holes=tuple(_hole(value) for value in raw.get("holes") or ()),
     )
 
 
 def spec_hash(raw: Mapping[str, Any]) -> str:
-    """Hash of a spec, but for the lane that its predecessors happen to lie in."""
+    """Hash of what a spec asks for, whatever lane its predecessors lie in and whichever way it came."""
     import hashlib
 
-    kept = {name: value for name, value in raw.items() if name != "earlier"}
+    kept = {name: value for name, value in raw.items() if name not in _ABOUT_ITS_PLACE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -25,13 +25,12 @@ _CHECKS = {ActionType.HTTP: call.check}
 _PERFORMERS = {ActionType.HTTP: "runner.actions.http"}
 
 
-def check(spec: Spec, environment: Mapping[str, str], *, undo: str) -> None:
+def check(spec: Spec, environment: Mapping[str, str]) -> None:
     """Check that an action can be done.
 
     Args:
         spec: what is to be done.
         environment: environment variables, where secrets are.
-        undo: name of the forward record that is undone, or empty.
 
     Raises:
         SpecError: it cannot.
@@ -43,7 +42,7 @@ def check(spec: Spec, environment: Mapping[str, str], *, undo: str) -> None:
     unset = [variable for variable in spec.secrets if variable not in environment]
     if unset:
         raise SpecError(f"environment variable {unset[0]} with the value of a Secret is not set")
-    if undo and spec.type is ActionType.HTTP and not spec.rollback:
+    if spec.undo and spec.type is ActionType.HTTP and not spec.rollback:
         raise SpecError("an HTTP action can only be undone by a custom rollback, and this spec is none")
 
 

@@ -164,7 +164,7 @@ def _manager(url: str, *, verify: bool) -> urllib3.PoolManager:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     parts = urlsplit(url)
     proxies = getproxies()
-    proxy = proxies.get(parts.scheme.lower()) or proxies.get("all")
+    proxy = proxies.get(parts.scheme.lower())
     if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return urllib3.PoolManager(**trust)
     if "://" not in proxy:

@@ -52,9 +52,9 @@ def test_what_failed_before_it_skips(bench: Bench, site: Site) -> None:
     assert record(bench)["state"]["reason"] == "UpstreamFailed"
 
 
-def adopt(bench: Bench) -> None:
+def adopt(bench: Bench, *, uid: str = WORKFLOW_UID) -> None:
     labels = {"dr.bkbcs.tencent.com/execution": "pay-execute-1", "dr.bkbcs.tencent.com/execution-uid": UID}
-    workflow = {"metadata": {"name": WORKFLOW, "uid": WORKFLOW_UID, "labels": labels}}
+    workflow = {"metadata": {"name": WORKFLOW, "uid": uid, "labels": labels}}
     (bench.state / "workflow-e1.json").write_text(json.dumps(workflow))
 
 
@@ -72,3 +72,9 @@ def test_once_adopted_its_records_name_the_execution_and_keep_their_own_names(be
     made = record(bench)
     assert made["spec"]["execution"] == {"name": "pay-execute-1", "uid": UID}
     assert made["metadata"]["labels"]["dr.bkbcs.tencent.com/execution-uid"] == UID
+
+
+def test_an_adoption_of_another_workflow_of_the_same_name_is_nothing_to_it(bench: Bench, site: Site) -> None:
+    adopt(bench, uid="another")
+    bench.open_fence(state="Draining")
+    assert bench.lane(break_glass=True).start(KEY, spec(url=site.url)).wait() == 0

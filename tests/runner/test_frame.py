@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
+from runner.records.files import FileRecords
 from support.http_site import Answer, Site
 from support.runner_bench import UID, WORKFLOW, WORKFLOW_UID, Bench, spec, wait_until
 
@@ -481,16 +481,28 @@ def test_a_runner_that_was_taken_for_dead_stops_at_once_and_leaves_no_result(ben
     assert bench.record(KEY)["state"]["holder"] == FOREIGN
 
 
+def test_a_record_that_the_syncer_has_ended_stays_as_it_was_ended(bench: Bench, site: Site) -> None:
+    site.script("/", Answer(delay=1.0))
+    lane = bench.lane()
+    runner = lane.start(KEY, spec(url=site.url))
+    site.wait_for(1)
+    record = bench.record(KEY)
+    record["state"]["phase"] = "Cancelled"
+    FileRecords(str(bench.state)).replace(record)
+
+    assert runner.wait() == 77
+    assert "ended as Cancelled" in runner.last_message
+    assert bench.record(KEY)["state"]["phase"] == "Cancelled"
+    assert not lane.has_result(KEY)
+
+
 def test_an_edit_of_a_label_does_not_disturb_a_running_action(bench: Bench, site: Site) -> None:
     site.script("/", Answer(delay=0.6))
-    runner = bench.lane().start(KEY, spec(url=site.url), environment={"DRPLAN_LEASE": "600ms"})
+    runner = bench.lane().start(KEY, spec(url=site.url))
     site.wait_for(1)
-    path = bench.record_path(KEY)
     record = bench.record(KEY)
     record["metadata"]["labels"]["team"] = "payments"
-    record["metadata"]["resourceVersion"] = "1000"
-    path.with_suffix(".test").write_text(json.dumps(record))
-    path.with_suffix(".test").rename(path)
+    FileRecords(str(bench.state)).replace(record)
 
     assert runner.wait() == 0
     assert bench.record(KEY)["metadata"]["labels"]["team"] == "payments"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import socket
 import ssl
 import subprocess
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.actions.call import Call
+from runner.actions.exchange import Exchange
 from support.http_site import Answer, Site, free_port
 from support.runner_bench import Bench, Process, spec
 
@@ -345,3 +348,34 @@ def test_values_of_numbers_that_json_does_not_know_are_not_taken_for_json(bench:
     run(bench, spec(url=site.url))
     assert "json" not in bench.record(KEY)["state"]["values"]
     json.loads(bench.record_path(KEY).read_text(), parse_constant=lambda text: pytest.fail(text))
+
+
+def test_a_request_that_was_given_up_before_it_left_never_leaves(certificate: Path) -> None:
+    # A server that is slow with its TLS handshake: the connection stands, the request has not left.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/"
+        exchange = Exchange(Call(url, "POST", {}, "", (), False), seconds=20.0, private=frozenset())
+        exchange.start()
+        connection, _ = server.accept()
+        assert exchange.abandon() is False
+        with context.wrap_socket(connection, server_side=True) as tls:
+            assert tls.recv(1) == b""
+    assert exchange.done.wait(20)
+
+
+def test_a_request_that_was_given_up_on_its_way_may_have_left(site: Site) -> None:
+    site.script("/", Answer(silent=True))
+    exchange = Exchange(Call(f"{site.url}/", "POST", {}, "", (), True), seconds=20.0, private=frozenset())
+    exchange.start()
+    site.wait_for(1)
+    assert exchange.abandon() is True
+    assert exchange.done.wait(20)
+
+
+def test_an_exchange_that_has_ended_cannot_be_given_up(site: Site) -> None:
+    exchange = Exchange(Call(f"{site.url}/", "POST", {}, "", (), True), seconds=20.0, private=frozenset())
+    exchange.start()
+    assert exchange.done.wait(20)
+    assert exchange.abandon() is None

@@ -51,6 +51,18 @@ def test_under_fail_fast_an_action_that_waits_does_not_begin_after_an_unrelated_
     assert bench.record(A1)["state"]["message"] == "not run: s1.w1.a3 Failed"
 
 
+def test_under_fail_fast_an_action_does_not_begin_after_a_failure_during_a_pause(bench: Bench, site: Site) -> None:
+    bench.open_fence(state="Paused")
+    lane = bench.lane()
+    runner = lane.start(A1, spec(url=site.url))
+    wait_until(lambda: "paused" in runner.output)
+    lane.put(A3, "Failed")
+    bench.open_fence()
+    assert runner.wait() == 77
+    assert bench.record(A1)["state"]["message"] == "not run: s1.w1.a3 Failed"
+    assert site.count() == 0
+
+
 def test_under_fail_fast_a_failure_in_another_use_of_the_lane_folder_is_nothing_to_it(bench: Bench, site: Site) -> None:
     lane = bench.lane()
     lane.put("s1.w11.a1", "Failed")

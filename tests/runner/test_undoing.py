@@ -82,6 +82,15 @@ def test_a_forward_call_is_never_made_to_undo_something(bench: Bench, site: Site
     assert site.count() == 0
 
 
+def test_the_record_to_be_marked_may_be_named_in_a_spec_that_comes_as_a_file(bench: Bench, site: Site) -> None:
+    forward_record(bench)
+    what = spec(url=site.url, rollback=True)
+    assert revert(bench).start(KEY, {**what, "undo": FORWARD}, "--direction=revert").wait() == 0
+    assert "undoneBy" in forward_state(bench)
+    assert revert(bench, "again").start(KEY, what, "--direction=revert", f"--undo={FORWARD}").wait() == 0
+    assert site.count() == 1
+
+
 def test_a_hook_of_a_revert_is_a_plain_call(bench: Bench, site: Site) -> None:
     runner = revert(bench).start("s1.w1.h1", spec(url=site.url), "--direction=revert")
     assert runner.wait() == 0

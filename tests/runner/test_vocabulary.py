@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.argo import spec_text
 from compiler.model import names, phases
 from runner import naming, vocabulary
-from runner.spec import _BLOCKS
+from runner.spec import _BLOCKS, spec_hash
 
 ENUMS = [
     value
@@ -41,6 +43,20 @@ def test_every_type_has_the_block_of_its_namesake() -> None:
     assert {kind.value: block for kind, block in _BLOCKS.items()} == {
         kind.value: kind.block for kind in phases.ActionType
     }
+
+
+json_objects = st.dictionaries(
+    st.sampled_from(["v", "name", "earlier", "undo", "http"]),
+    st.recursive(st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans(), st.lists),
+)
+
+
+@given(spec=json_objects, earlier=st.lists(st.text()), undo=st.none() | st.text())
+def test_a_spec_has_the_same_hash_before_and_after_its_journey(
+    spec: dict[str, object], earlier: list[str], undo: str | None
+) -> None:
+    arrived = json.loads(spec_text.spec_text(spec, earlier=earlier, undo=undo))
+    assert spec_hash(arrived) == spec_text.spec_hash(spec)
 
 
 @given(text=st.text(max_size=80) | st.text("ab-._Z9", max_size=80))

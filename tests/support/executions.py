@@ -101,7 +101,7 @@ def failed_switchover(**fields: Any) -> dict[str, Any]:
                 "tell-people",
                 action("tell-operators", message="HTTP GET succeeded with status 200", duration="30ms"),
                 action(
-                    "tell-customers", Phase.SKIPPED, "when params.drill == no does not match", reason="ConditionNotMet"
+                    "tell-customers", Phase.SKIPPED, "when not matched: params.drill == no", reason="ConditionNotMet"
                 ),
                 duration="30ms",
             ),
@@ -125,6 +125,7 @@ def failed_switchover(**fields: Any) -> dict[str, Any]:
         phase=Phase.FAILED,
         progress="11/11",
         duration="12.31s",
-        message="Stage visitors failed: workflow default/move-visitors failed: action smoke-test failed: unexpected status code: 503",
+        message="Stage visitors failed: workflow default/move-visitors failed: "
+        "action smoke-test failed: unexpected status code: 503",
         **fields,
     )

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
@@ -110,6 +111,13 @@ def fence(state: Path, name: str) -> Fence:
     return found
 
 
+def nodes(state: Path, name: str, *, epoch: int = 1) -> list[Object]:
+    """The nodes of an execution's Workflow."""
+    found = read(StateFolder(state, NAMESPACE).execution(name).workflow(epoch))
+    assert found is not None
+    return list(found["status"]["nodes"].values())
+
+
 def stored_plan(state: Path, name: str = "pay") -> Object:
     """A plan as it is in the state folder."""
     found = read(StateFolder(state, NAMESPACE).plan(name))
@@ -173,6 +181,47 @@ class InBackground:
         return self.result
 
 
+@dataclass(frozen=True)
+class Runner:
+    """A runner that lives.
+
+    Attributes:
+        pid: its process id.
+        key: what it is about.
+        node: name of the node of its lane, without the number of the attempt.
+        closes: whether it closes the lane.
+    """
+
+    pid: int
+    key: str
+    node: str
+    closes: bool
+
+    def kill(self) -> bool:
+        """Kill it; whether it still lived."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def runners(folder: Path) -> list[Runner]:
+    """The runners of the execution in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if f"--state={folder}" in words:
+            lane = next(word for word in words if word.startswith("--lane="))
+            node = Path(lane).name.partition("(")[0]
+            key = words[words.index("runner") + 1]
+            found.append(Runner(int(entry.parent.name), key, node, "--close" in words))
+    return sorted(found, key=lambda runner: runner.pid)
+
+
 class EngineProcess:
     """An engine in a process of its own.
 
@@ -202,14 +251,14 @@ class EngineProcess:
         wait_until(lambda: not self.alive)
 
     def end(self, *, seconds: float = 60.0) -> Object | None:
-        """Wait for its end; the execution that it returned, None when it died."""
+        """Wait for its end; the execution that it returned, None when it died or had nothing to do."""
         wait_until(lambda: not self.alive, seconds=seconds)
         if not self._answer.exists():
             return None
         answer: Object = json.loads(self._answer.read_text())
         if "error" in answer:
             raise AssertionError(answer["error"])
-        execution: Object = answer["execution"]
+        execution: Object | None = answer.get("execution")
         return execution
 
 

@@ -1,4 +1,4 @@
-"""Forks engines for tests: reads requests from standard input, one JSON object a line, and answers with a process id."""
+"""Forks engines for tests: reads requests from standard input, a JSON object a line, and answers with process ids."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import compiler.argo.assemble  # noqa: F401  # takes long, and every engine need
 from compiler.graph.snapshot import Snapshot
 from drplan.engine import store
 from drplan.engine.api import Engine
+from drplan.engine.errors import InputRefused
 
 
 def main() -> None:
@@ -34,6 +35,8 @@ def _serve(request: dict[str, Any]) -> None:
     try:
         _die_after(request.get("dieAfter", 0))
         answer = {"execution": _run(request)}
+    except InputRefused as refused:
+        answer = {"refused": str(refused)}
     except BaseException:
         answer = {"error": traceback.format_exc()}
     aside = Path(request["answer"] + ".aside")

@@ -9,6 +9,7 @@ assert bench.record("s1.w1.a1")["state"]["phase"] == "Succeeded"
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -89,7 +90,13 @@ def spec(
 
 
 def run_frame(
-    bench: Bench, what: Mapping[str, Any], records: Records, *, break_glass: bool = False, stop: Stop | None = None
+    bench: Bench,
+    what: Mapping[str, Any],
+    records: Records,
+    *,
+    break_glass: bool = False,
+    stop: Stop | None = None,
+    lease: float = 3.0,
 ) -> Ending:
     """Run the frame of `s1.w1.a1` in this process, with a store of the test's own."""
     execution, uid = ("", "") if break_glass else (EXECUTION, UID)
@@ -98,12 +105,11 @@ def run_frame(
         key="s1.w1.a1",
         spec=parse(json.dumps(what)),
         run=Run("dr", "pay", execution, uid, 1, "Execute", Workflow(WORKFLOW, WORKFLOW_UID)),
-        undo="",
         revert=False,
         pod=lane.folder.name,
         lane=Lane(str(lane.folder)),
         records=records,
-        waits=Waits(fence=0.3, api=0.2, lease=3.0, start=5.0, pause_poll=0.02),
+        waits=Waits(fence=0.3, api=0.2, lease=lease, start=5.0, pause_poll=0.02),
         stop=stop or Stop(),
         console=Console("s1.w1.a1", str(bench.folder / "termination")),
         await_predecessors=lambda: True,
@@ -330,4 +336,6 @@ class Bench:
         }
         aside = path.with_suffix(".test")
         aside.write_text(json.dumps(value))
-        aside.rename(path)
+        with open(self.state / "state.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            aside.rename(path)
