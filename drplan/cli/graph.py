@@ -18,6 +18,7 @@ MERMAID, DOT = "mermaid", "dot"
     "--filename",
     "paths",
     multiple=True,
+    type=click.Path(allow_dash=True),
     metavar="PATH",
     help="Manifest, or folder of manifests; - reads standard input. Repeatable. Not needed with --revert.",
 )

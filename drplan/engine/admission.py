@@ -111,11 +111,15 @@ def admit(state: StateFolder, wish: Wish, *, environment: Mapping[str, str]) -> 
     check_name("plan", wish.plan)
     if wish.name:
         check_name("execution", wish.name)
+        if state.execution(wish.name).path.exists():
+            raise NotAllowed(f"execution {wish.name} exists already; choose another --name")
     finish_recording(state, wish.plan)
     while True:
         name = wish.name or next_name(state, wish.plan, revert=wish.revert)
         snapshot = _identified(wish.snapshot, name)
-        compiled = compile_run(build(snapshot), name=name, uid=snapshot.execution.uid, epoch=1)
+        compiled = compile_run(
+            build(snapshot), name=name, uid=snapshot.execution.uid, epoch=1, snapshot_hash=snapshot.hash()
+        )
         check(compiled, environment)
         execution = make_execution(snapshot, wish, now=datetime.now(UTC))
         admitted = _create(state, execution, snapshot, compiled)
@@ -140,7 +144,7 @@ def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping
         epoch = run.epoch + 1
         _refuse_retry(state, run)
         graph = graph_of(run.snapshot, run.records.records, epoch)
-        compiled = compile_run(graph, name=folder.name, uid=run.uid, epoch=epoch)
+        compiled = compile_run(graph, name=folder.name, uid=run.uid, epoch=epoch, snapshot_hash=run.snapshot.hash())
         check(compiled, environment)
         with store.locked(state.plans):
             _refuse_retry(state, run)
@@ -149,7 +153,7 @@ def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping
 
             def opened(execution: Object) -> None:
                 for annotation in (ANNOTATION_CANCEL, ANNOTATION_PAUSE):
-                    execution["metadata"]["annotations"].pop(annotation, None)
+                    execution["metadata"].setdefault("annotations", {}).pop(annotation, None)
                 put_fence(execution, before.next_epoch(compiled.name))
                 execution["status"] = fold(
                     graph,
@@ -306,6 +310,7 @@ def _create(state: StateFolder, execution: Object, snapshot: Snapshot, compiled:
         if plan is not None and plan != stored:
             store.count_up(plan)
             store.write(path, plan)
+        store.sweep(state.executions)
         try:
             made = store.make_folder(folder.path, fill)
         except BaseException:

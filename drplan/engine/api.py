@@ -121,7 +121,10 @@ class Engine:
             raise NotAllowed(f"execution {name} is {execution['status']['phase']}; there is nothing to go on with")
         if paused:
             execution = self._annotate(folder, ANNOTATION_PAUSE, None)
-        return self._go_on(folder) or self._left(folder, execution, expected=paused)
+        ended = self._go_on(folder)
+        if ended is None and not paused:
+            raise EngineRunning(name)
+        return ended or execution
 
     def cancel(self, name: str, *, force: bool = False) -> Object:
         """Cancel an execution: what acts finishes and nothing else starts; or, forced, end it now.
@@ -162,7 +165,7 @@ class Engine:
                 steps.begin(run, compiled=compiled)
                 if run.workflow is not None:
                     self._loop(run).run_to_end()
-                steps.close(run)
+            steps.close(run)
             if not steps.is_recorded(run.execution):
                 steps.record(run)
             return run.execution
@@ -179,11 +182,6 @@ class Engine:
         except EngineRunning:
             return None
         return self._run(folder, lock)
-
-    def _left(self, folder: ExecutionFolder, execution: Object, *, expected: bool) -> Object:
-        if not expected:
-            raise EngineRunning(folder.name)
-        return execution
 
     # --- reading and annotating
 

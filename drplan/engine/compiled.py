@@ -40,7 +40,7 @@ class Compiled:
     config_maps: tuple[Object, ...] = ()
 
 
-def compile_run(graph: Graph, *, name: str, uid: str, epoch: int) -> Compiled:
+def compile_run(graph: Graph, *, name: str, uid: str, epoch: int, snapshot_hash: str) -> Compiled:
     """Compile the Workflow of an epoch of an execution.
 
     Args:
@@ -48,6 +48,7 @@ def compile_run(graph: Graph, *, name: str, uid: str, epoch: int) -> Compiled:
         name: name of the execution.
         uid: its uid.
         epoch: the epoch.
+        snapshot_hash: hash of what the graph was made from.
 
     Raises:
         TypesNotSupported: it has actions that need a cluster.
@@ -57,10 +58,10 @@ def compile_run(graph: Graph, *, name: str, uid: str, epoch: int) -> Compiled:
     from compiler.argo import ExecutionRef, compile_workflow
 
     try:
-        made = compile_workflow(graph, execution=ExecutionRef(name, uid), epoch=epoch)
+        made = compile_workflow(graph, execution=ExecutionRef(name, uid), epoch=epoch, snapshot_hash=snapshot_hash)
     except NothingToRun:
         return Compiled(workflow_name(graph.plan, revert=graph.revert, identity=digest(uid), epoch=epoch), None)
-    return Compiled(made.name, made.workflow, tuple(each for each in made.objects if each is not made.workflow))
+    return Compiled(made.name, made.workflow, tuple(made.config_maps))
 
 
 def created(workflow: Object, now: datetime) -> Object:

@@ -98,19 +98,24 @@ class Loop:
         if recorded:
             self._halt(now)
         changed = asked or ended or recorded
-        if changed:
-            self._obey(now)
+        # A step can make room for the next one, but only when what follows from it has happened.
+        stepped = changed and self._obey(now)
         changed = self._settle(format_time(now)) or changed
+        while stepped:
+            stepped = self._obey(now)
+            self._settle(format_time(now))
         self._write(now, changed=changed)
         self._end_killing()
         return changed
 
     def _write(self, now: datetime, *, changed: bool) -> None:
         self._unshown = self._unshown or changed
+        ended = self._ended()
         if self._unsaved:
-            self._unsaved = not self._run.save_workflow(urgent=self._ended())
-        if self._unshown:
-            self._unshown = not self._run.show(now=now, urgent=self._ended())
+            self._unsaved = not self._run.save_workflow(urgent=ended)
+        # The final status is for the step behind the one that closes the fence.
+        if self._unshown and not ended:
+            self._unshown = not self._run.show(now=now, urgent=False)
 
     # --- cancel, pause, halts
 
@@ -149,16 +154,11 @@ class Loop:
         if missing:
             run.set_fence(fence.halt(missing))
 
-    def _obey(self, now: datetime) -> None:
-        """Go as far as possible with a cancel, a pause or a resume."""
-        if self._asked == (None, None) and self._fence().state is FenceState.OPEN:
-            return
-        while self._step(now):
-            pass
-
-    def _step(self, now: datetime) -> bool:
-        """Take one step; whether there may be another one."""
+    def _obey(self, now: datetime) -> bool:
+        """Go one step further with a cancel, a pause or a resume; whether there was one to take."""
         run, fence = self._run, self._fence()
+        if self._asked == (None, None) and fence.state is FenceState.OPEN:
+            return False
         step = next_step(
             run.graph,
             execution=run.execution,
@@ -223,7 +223,13 @@ class Loop:
                 changed = True
             if lane.ended:
                 containers = [nodes[container_node(pod, container)] for container in lane.exits]
-                nodes[pod] = pod_ended(nodes[pod], containers, now, exit_code=lane.closing_code, result=lane.result())
+                nodes[pod] = pod_ended(
+                    nodes[pod],
+                    containers,
+                    now,
+                    exit_code=lane.closing_code,
+                    result=lane.result() or lane.start.lane.no_result,
+                )
                 del self._lanes[pod]
         if changed:
             self._run.nodes = nodes

@@ -6,12 +6,13 @@ its place, before anything runs. Inputs of templates are put in, so that a lane 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compiler.model.names import CONTAINER_CLOSE, OUTPUT_RESULT, SECRET_ENV_PREFIX, SPEC_MOUNT
+from compiler.model.names import CONTAINER_CLOSE, OUTPUT_RESULT, PARAMETER_RUN, SECRET_ENV_PREFIX, SPEC_MOUNT
 from drplan.engine import depends, retries
 from drplan.engine.depends import Depends
 from drplan.engine.errors import UnknownForm
@@ -126,7 +127,7 @@ class Lane:
         containers: in the order of the Workflow.
         retry: when it is tried again.
         specs: name of the ConfigMap with the specs of its actions, None when they are inline.
-        result: path of the output parameter `result` below the lane's folder.
+        no_result: its output parameter `result` when it leaves none.
     """
 
     node: str
@@ -135,6 +136,7 @@ class Lane:
     containers: tuple[Container, ...]
     retry: RetryStrategy | None
     specs: str | None
+    no_result: str | None = None
 
     def attempt(self, number: int) -> str:
         """Name of the Pod node of an attempt."""
@@ -237,13 +239,22 @@ class _Reader:
         self._spec = spec
         self._templates: dict[str, Template] = {template["name"]: template for template in spec["templates"]}
         self._parameters = _values(spec.get("arguments", {}))
+        if PARAMETER_RUN not in self._parameters:
+            raise UnknownForm("spec.arguments", f"parameter {PARAMETER_RUN} is missing")
 
     def program(self) -> Program:
         entry = self._spec["entrypoint"]
         root = self._call(entry, self._name, {}, place="spec.entrypoint")
         if not isinstance(root, Branch):
             raise UnknownForm(f"template {entry}", "the entry point must be a DAG")
-        return Program(self._name, root, self._parameters.get("run", ""), GRACE_PERIOD)
+        return Program(self._name, root, self._parameters[PARAMETER_RUN], self._grace())
+
+    def _grace(self) -> float:
+        try:
+            patch = json.loads(self._spec.get("podSpecPatch", "{}"))
+            return float(patch.get("terminationGracePeriodSeconds", GRACE_PERIOD))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UnknownForm("spec.podSpecPatch", f"cannot be read ({error})") from error
 
     def _call(self, name: str, node: str, arguments: Mapping[str, str], *, place: str) -> Branch | Lane:
         template = self._templates.get(name)
@@ -310,6 +321,7 @@ class _Reader:
             tuple(self._container(container, inputs, place) for container in containers["containers"]),
             self._retry(template, place),
             self._specs(template, inputs, place),
+            _default_result(template, place),
         )
 
     def _retry(self, template: Template, place: str) -> RetryStrategy | None:
@@ -368,6 +380,14 @@ def _values(arguments: Mapping[str, Any]) -> dict[str, str]:
     return {parameter["name"]: parameter.get("value", "") for parameter in arguments.get("parameters", ())}
 
 
+def _default_result(template: Template, place: str) -> str | None:
+    outputs = template.get("outputs", {}).get("parameters", [])
+    if [parameter["name"] for parameter in outputs] != [OUTPUT_RESULT]:
+        raise UnknownForm(place, f"its one output must be {OUTPUT_RESULT}")
+    default: str | None = outputs[0]["valueFrom"].get("default")
+    return default
+
+
 def _secret(variable: Mapping[str, Any], place: str) -> SecretKey:
     source = variable["valueFrom"]
     if set(source) != {"secretKeyRef"} or not variable["name"].startswith(SECRET_ENV_PREFIX):
@@ -406,6 +426,3 @@ def _targets(dag: Mapping[str, Any], tasks: Sequence[Task], place: str) -> tuple
         return tuple(names)
     depended = {name for task in tasks if task.depends for name in task.depends.tasks}
     return tuple(name for name in names if name not in depended)
-
-
-RESULT_PARAMETER = OUTPUT_RESULT

@@ -44,7 +44,7 @@ def begin(run: Run, *, compiled: Compiled | None = None) -> None:
     claim_plan(run)
     fence = run.fence
     if run.workflow is None and not run.lost:
-        compiled = compiled or compile_run(run.graph, name=run.folder.name, uid=run.uid, epoch=run.epoch)
+        compiled = compiled or _compile(run)
         keep_specs(run, compiled)
         if not run.status.get("stageStatuses"):
             show_tree(run, compiled)
@@ -53,6 +53,10 @@ def begin(run: Run, *, compiled: Compiled | None = None) -> None:
         if compiled.workflow is not None:
             run.create_workflow(created(compiled.workflow, _now()))
     bind(run)
+
+
+def _compile(run: Run) -> Compiled:
+    return compile_run(run.graph, name=run.folder.name, uid=run.uid, epoch=run.epoch, snapshot_hash=run.snapshot.hash())
 
 
 def claim_plan(run: Run) -> None:

@@ -159,6 +159,13 @@ def make_folder(path: Path, fill: Callable[[Path], None]) -> bool:
     return True
 
 
+def sweep(folder: Path) -> None:
+    """Remove folders that a process did not complete before it died; the caller keeps others from making any."""
+    for aside in folder.glob(f"{_ASIDE}*"):
+        if aside.is_dir() and lock_is_free(aside / ENGINE_LOCK) is not False:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

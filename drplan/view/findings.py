@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from compiler.model.phases import Phase, Reason
 from drplan.view.outline import Level, Node, Outline
 from drplan.view.symbols import STYLES, Line, Span, Style
-from drplan.view.text import cut, width
+from drplan.view.text import cut, pad, width
 from drplan.view.tree import INDENT, Page, label, paragraph
 
 ON_PURPOSE = frozenset({Reason.CONDITION_NOT_MET, Reason.NOTHING_TO_UNDO})
@@ -37,6 +38,13 @@ class Findings:
     not_run: tuple[Node, ...]
     not_run_actions: int
     actions: int
+
+
+class Hint(NamedTuple):
+    """A command to go on with, and what it does."""
+
+    command: str
+    why: str
 
 
 def find(outline: Outline) -> Findings:
@@ -76,7 +84,7 @@ def _kept_from_running(action: Node) -> bool:
     return action.phase is Phase.SKIPPED and action.reason not in ON_PURPOSE
 
 
-def lines(findings: Findings, page: Page, *, hints: Sequence[str] = ()) -> list[Line]:
+def lines(findings: Findings, page: Page, *, hints: Sequence[Hint] = ()) -> list[Line]:
     """Lines that say it.
 
     Args:
@@ -95,8 +103,24 @@ def lines(findings: Findings, page: Page, *, hints: Sequence[str] = ()) -> list[
         made.extend(_entries(findings.not_run, page, message_lines=1))
     if made and hints:
         made.append((Span("Next:", Style.STRONG),))
-        made.extend((Span(INDENT + hint),) for hint in hints)
+        made.extend(_hints(hints, page))
     return made
+
+
+def _hints(hints: Sequence[Hint], page: Page) -> Iterator[Line]:
+    """Commands that can be copied: what they do stands beside them where there is room, else above."""
+    widest = max(width(hint.command) for hint in hints)
+    longest = max(len(INDENT) + widest + width(_why(hint)) for hint in hints)
+    for hint in hints:
+        if page.width is None or longest <= page.width:
+            yield (Span(INDENT + pad(hint.command, widest)), Span(_why(hint), Style.QUIET))
+        else:
+            yield (Span(_why(hint), Style.QUIET),)
+            yield from paragraph(hint.command, page, style=Style.PLAIN)
+
+
+def _why(hint: Hint) -> str:
+    return f"{INDENT}# {hint.why}"
 
 
 def _entries(nodes: Sequence[Node], page: Page, *, message_lines: int) -> Iterator[Line]:

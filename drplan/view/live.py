@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Execution = Mapping[str, Any]
-Hints = Callable[[Outline], Sequence[str]]
+Hints = Callable[[Outline], Sequence[findings.Hint]]
 """Commands to go on with after an execution."""
 
 REFRESHES_PER_SECOND = 8
@@ -32,6 +33,14 @@ MOST_ROWS = 200
 """Most rows of the tree that stays on the terminal at the end."""
 
 _LIVE_FAILURES = 3
+_LEAST_ROWS = 3
+_BLANK_LINES = 3
+
+_STILL = 1.0
+"""Seconds after which a frame is drawn again although there is nothing new, for the time that has passed."""
+
+_REST = 4
+"""How many times as long as it took to draw a frame is waited for before the next one."""
 
 
 class Follower(Protocol):
@@ -65,7 +74,7 @@ def follower(screen: Screen | None = None, *, hints: Hints | None = None) -> Fol
     return LiveTree(screen, hints=hints) if screen.live else PlainLines(screen, hints=hints)
 
 
-def report(outline: Outline, page: Page, *, hints: Sequence[str] = (), rows: int | None = None) -> list[Line]:
+def report(outline: Outline, page: Page, *, hints: Sequence[findings.Hint] = (), rows: int | None = None) -> list[Line]:
     """All there is to see of an execution: header, tree, and what went wrong.
 
     Args:
@@ -133,6 +142,9 @@ class LiveTree:
         self._execution: Execution | None = None
         self._remark = ""
         self._ending = False
+        self._frame: RenderableType = ""
+        self._drawn: tuple[Execution | None, str] = (None, "")
+        self._rest = 0.0
         self._console = console(screen)
         self._live = Live(
             get_renderable=self._draw, console=self._console, refresh_per_second=REFRESHES_PER_SECOND, transient=False
@@ -154,11 +166,20 @@ class LiveTree:
             self._live.start(refresh=True)
 
     def _draw(self) -> RenderableType:
+        """The frame to show; a new one only where there is something new, a second has passed, or it is the last."""
+        began = time.monotonic()
+        state = (self._execution, self._remark)
+        new = state[0] is not self._drawn[0] or state[1] != self._drawn[1]
+        if state[0] is not None and (self._ending or began >= self._rest + (0 if new else _STILL)):
+            self._frame = self._new_frame(state[0])
+            self._drawn = state
+            self._rest = time.monotonic() + _REST * (time.monotonic() - began)
+        return self._frame
+
+    def _new_frame(self, execution: Execution) -> RenderableType:
         from drplan.view.rich_tree import renderable
 
-        if self._execution is None:
-            return ""
-        outline = read(self._execution, now=datetime.now(UTC))
+        outline = read(execution, now=datetime.now(UTC))
         if self._ending:
             page = Page(self._console.width, self._screen.characters)
             hints = self._hints(outline) if self._hints and outline.phase.terminal else ()
@@ -172,6 +193,6 @@ class LiveTree:
             head.extend(tree.paragraph(self._remark, page, style=Style.STOPPED))
         bad = findings.find(outline).bad[:_LIVE_FAILURES]
         tail = findings.lines(findings.Findings(bad, (), 0, 0), page)
-        room = height - len(head) - len(tail) - 3
-        body = tree.lines(fit(outline, max(room, 3)), page)
+        room = height - len(head) - len(tail) - _BLANK_LINES
+        body = tree.lines(fit(outline, max(room, _LEAST_ROWS)), page)
         return [*head, (), *body, *([(), *tail] if tail else [])]

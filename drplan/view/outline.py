@@ -222,10 +222,18 @@ def _remarks(metadata: Object, status: Object, phase: Phase) -> Iterator[str]:
         yield f"retried: this is attempt {epoch}"
     reverted = status.get("revertedBy") or {}
     if reverted.get("name"):
-        yield clean(f"reverted by {reverted['name']} ({phase_of(reverted)})")
+        yield clean(revert_of(reverted))
     level = (status.get("detail") or {}).get("level") or DetailLevel.FULL
     if level != DetailLevel.FULL:
         yield f"the status holds a part of the details ({clean(level)}); the rest is in the records"
+
+
+def revert_of(reverted: Object) -> str:
+    """What `revertedBy` says: that an execution was reverted, or what became of the attempt."""
+    phase = phase_of(reverted)
+    if phase is Phase.SUCCEEDED:
+        return f"reverted by {reverted['name']}"
+    return f"not reverted: {reverted['name']} is {phase}"
 
 
 def _joined(word: str, text: str) -> str:

@@ -25,10 +25,11 @@ def past(plan: str, stored: Object | None, executions: Iterable[Object]) -> list
     """
     entries = ((stored or {}).get("status") or {}).get("executionHistory") or ()
     kept = {_identity(each["metadata"]): each for each in executions if each["spec"].get("planRef") == plan}
-    named = [_joined(kept.pop(_identity(entry), None), entry, plan) for entry in entries]
-    places = {id(each): -index for index, each in enumerate(named)}
-    found = [*named, *map(dict, kept.values())]
-    return sorted(found, key=lambda each: (age_of(each)[0], places.get(id(each), 1), age_of(each)), reverse=True)
+    found = [_joined(kept.pop(_identity(each), None), each, plan) for each in entries]
+    for other in sorted(kept.values(), key=age_of):
+        older = (index for index, each in enumerate(found) if age_of(each) < age_of(other))
+        found.insert(next(older, len(found)), dict(other))
+    return found
 
 
 def _identity(named: Object) -> tuple[str, str]:

@@ -5,7 +5,7 @@ Reading needs no lock: files are replaced whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,7 +134,7 @@ class Recorded:
         }
 
 
-def age_of(execution: Object) -> tuple[datetime, str, int]:
+def age_of(execution: Mapping[str, Any]) -> tuple[datetime, str, int]:
     """What executions are sorted by: when they began, then the number at the end of their names."""
     metadata, status = execution.get("metadata") or {}, execution.get("status") or {}
     name = metadata.get("name") or ""

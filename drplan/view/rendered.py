@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from compiler.graph.durations import format_duration
 from compiler.graph.tree import Action, Graph, Stage, WorkflowUse
 from compiler.model.names import local_key
 from compiler.model.phases import PlanFailurePolicy
@@ -102,6 +103,7 @@ _PLACE = frozenset({"v", "name", "stage", "workflow", "namespace", "operation", 
 """Fields of a spec that are its place, or are shown with the workflow or in another field."""
 
 _NEEDS = "needs"
+_SECONDS = ("timeout", "retry.interval")
 
 RUNS = "runs"
 """The field of an action that says whether it runs at all: true, or why it does not."""
@@ -119,6 +121,7 @@ def action_fields(action: Action, use: WorkflowUse) -> Fields:
     if not use.in_order:
         fields["dependsOn"] = [names[local_key(key)] for key in action.after]
     fields.update(flatten(spec))
+    fields |= {name: format_duration(fields[name]) for name in _SECONDS if name in fields}
     for hole in action.spec.get("holes") or ():
         fields[_path_of(hole["at"])] = "".join(_part(part, action, names) for part in hole["parts"])
     return fields

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from drplan.view.outline import phase_of
+from drplan.view.outline import phase_of, revert_of
 from drplan.view.text import clean, pad, width
 from drplan.view.times import age, seconds_of, short_duration
 
@@ -38,8 +38,9 @@ def executions(objects: Iterable[Object], *, now: datetime, wide: bool = False) 
 
 
 def history(objects: Iterable[Object], *, now: datetime, wide: bool = False) -> str:
-    """A table of the executions of one plan, with what reverted them or what they reverted."""
-    return _of(objects, _COLUMNS + (_REVERT,) + (_WIDE if wide else ()), now)
+    """A table of the executions of one plan, with what reverted them or what they reverted instead of the plan."""
+    columns = tuple(column for column in _COLUMNS if column is not _PLAN)
+    return _of(objects, (*columns, _REVERT, *(_WIDE if wide else ())), now)
 
 
 def _of(objects: Iterable[Object], columns: Sequence[Column], now: datetime) -> str:
@@ -72,13 +73,14 @@ def _revert(each: Object, _: datetime) -> str:
     spec, status = each.get("spec") or {}, each.get("status") or {}
     reverted = status.get("revertedBy") or {}
     if reverted.get("name"):
-        return f"reverted by {reverted['name']} ({phase_of(reverted)})"
+        return revert_of(reverted)
     return f"reverts {spec['revertExecutionRef']}" if spec.get("revertExecutionRef") else ""
 
 
+_PLAN: Column = ("PLAN", _spec("planRef"))
 _COLUMNS: tuple[Column, ...] = (
     ("NAME", lambda each, _: (each.get("metadata") or {}).get("name") or ""),
-    ("PLAN", _spec("planRef")),
+    _PLAN,
     ("OPERATION", _spec("operationType")),
     ("MODE", _spec("mode")),
     ("PHASE", lambda each, _: phase_of(each.get("status") or {})),

@@ -57,7 +57,7 @@ class Screen:
             colour=clever and not environment.get("NO_COLOR"),
             width=columns if terminal else None,
             height=lines,
-            characters=UNICODE if "utf" in (file.encoding or "").lower() else ASCII,
+            characters=UNICODE if "utf" in (file.encoding or "utf-8").lower() else ASCII,
         )
 
     def page(self, *, message_lines: int = 3) -> Page:

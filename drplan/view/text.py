@@ -19,8 +19,12 @@ def clean(text: str) -> str:
     """One line of visible text: control sequences dropped, each run of white space one space."""
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
-    text = " ".join(_CONTROL.sub("", text).split())
-    return "".join(character for character in text if unicodedata.category(character) not in _INVISIBLE)
+    text = _CONTROL.sub("", text)
+    return " ".join("".join(each for each in text if each.isspace() or not _is_invisible(each)).split())
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE
 
 
 def width(text: str) -> int:

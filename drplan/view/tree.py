@@ -45,23 +45,24 @@ class Page:
 
 def header(outline: Outline, page: Page) -> list[Line]:
     """What the execution is and how it stands."""
-    facts = [progress(outline), taken(outline)]
-    lines: list[Line] = [
-        (
-            Span(page.characters.phases[outline.phase], STYLES[outline.phase]),
-            Span(f" {outline.name}", Style.STRONG),
-            Span(INDENT),
-            Span(outline.phase, STYLES[outline.phase]),
-            Span("".join(INDENT + fact for fact in facts if fact)),
-        ),
-        *paragraph(about(outline), page, style=Style.QUIET),
-    ]
+    lines = [*_headline(outline, page), *paragraph(about(outline), page, style=Style.QUIET)]
     if outline.message:
         style = STYLES[outline.phase] if outline.phase.bad else Style.PLAIN
         lines.extend(paragraph(outline.message, page, style=style))
     for remark in outline.remarks:
         lines.extend(paragraph(remark, page, style=Style.STOPPED))
     return lines
+
+
+def _headline(outline: Outline, page: Page) -> list[Line]:
+    style = STYLES[outline.phase]
+    facts = "".join(INDENT + fact for fact in (progress(outline), taken(outline)) if fact)
+    symbol = Span(f"{page.characters.phases[outline.phase]} ", style)
+    line = (symbol, Span(outline.name, Style.STRONG), Span(INDENT), Span(outline.phase, style), Span(facts))
+    if page.width is None or sum(width(span.text) for span in line) <= page.width:
+        return [line]
+    first, *others = paragraph(f"{outline.name}  {outline.phase}{facts}", page, style=style)
+    return [(symbol, *first[1:]), *others]
 
 
 def progress(outline: Outline) -> str:
@@ -121,8 +122,8 @@ def lines(outline: Outline, page: Page) -> list[Line]:
     rows = [row for stage in outline.stages for row in _rows(stage, "", "", page.characters)]
     widest = max((width(row.guide) + width(row.label) for row in rows), default=0)
     if page.width is not None:
-        columns = 2 + len(INDENT) * 3 + PHASE_WIDTH + _DURATION_WIDTH
-        widest = min(widest, max(page.width - columns - _LEAST_MESSAGE, page.width // 2))
+        beside = page.width - len("✓ ") - len(INDENT) * 2 - PHASE_WIDTH - _DURATION_WIDTH
+        widest = min(widest, max(beside - len(INDENT) - _LEAST_MESSAGE, page.width // 2), beside)
     return [line for row in rows for line in _lines_of(row, widest, page)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from support.command import ROOT, drplan, manifests, process
 from support.http_site import Answer, Site
 from support.local import actions

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+
 from support.command import drplan, manifests, process, start
 from support.http_site import Answer, Site
 from support.local import actions, phases

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from support import local
-from support.http_site import Answer, Site
+from support.http_site import Answer
 from support.plans import http, plan, stage, workflow
-
-SLOW = 1.5
 
 
 @dataclass
@@ -224,14 +222,15 @@ def manifests(case: Case, url: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_failure_does_what_its_policies_say(case: Case, tmp_path: Path) -> None:
-    with Site() as site:
+    with local.HeldSite() as site:
         site.script("/bad", Answer(403))
-        site.script("/slow", Answer(200, delay=SLOW))
         site.script("/lost", Answer(reset=True))
+        if any(name.startswith("slow") for given in case.stages for use in given["uses"] for name, _ in use):
+            # What is slow has begun before the failure, and ends after everybody could know of it.
+            site.hold("/bad", until=lambda: site.count("/slow"))
+            site.hold("/slow", until=lambda: local.fence(tmp_path, "pay-execute-1").halts)
         manifest, *workflows = manifests(case, site.url)
-        execution = local.engine(tmp_path, parallelism=8).start(
-            local.snapshot_of(manifest, *workflows, mode="install")
-        )
+        execution = local.engine(tmp_path, parallelism=8).start(local.snapshot_of(manifest, *workflows, mode="install"))
     assert local.phases(execution) == case.expected
     assert [each["phase"] for each in execution["status"]["stageStatuses"]] == case.stages_expected
     assert execution["status"]["phase"] == case.phase
