@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,11 +17,12 @@ import msgspec
 from compiler.graph.tree import Action, WorkflowUse
 from compiler.model.phases import ExitCode, Phase, Reason, RecordPhase
 from syncer.fold.evidence import Evidence
+from syncer.fold.outcome import Outcome
 from syncer.fold.places import Lane, UsePlace, is_phantom
-from syncer.fold.results import LaneEntry
-from syncer.nodes import NEVER_SCHEDULED, ArgoPhase, Node, NodeType
+from syncer.nodes import NEVER_SCHEDULED, ArgoPhase, Node
 from syncer.records import has_taken_effect, is_stale, is_started, state_of
 
+_DECIDED = attrgetter("decided")
 _PHASES = {phase.value: phase for phase in Phase}
 _EXIT = re.compile(r"[^()]*\(exit code (?P<code>\d+)\)(?:: (?P<text>.*))?\Z", re.DOTALL)
 _EXECUTOR_CODES = frozenset({64, 65})
@@ -32,30 +34,6 @@ STOPPED_LATE = "stopped after something may have been sent or written; find out 
 NOTHING_DONE = "nothing was done: its pod was lost and no attempt is left"
 REPORT_LOST = "it may have been done: Argo lost its report; find out by hand what happened"
 ENDED_UNSEEN = "its container ended and nothing tells what it had done; find out by hand what happened"
-
-
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """Where an action is.
-
-    Attributes:
-        phase: its phase.
-        reason: why.
-        message: why, for people.
-        start: when it began; None for what was skipped.
-        end: when it ended; None for what was skipped.
-        retries: how many times it was tried again.
-        outputs: what it made, as a dict or still packed.
-        clusters: what it came to in each cluster.
-    """
-
-    phase: Phase
-    reason: str = ""
-    message: str = ""
-    start: str | None = None
-    end: str | None = None
-    retries: int = 0
-    outputs: Any = None
-    clusters: Any = None
 
 
 class Doubt(StrEnum):
@@ -106,45 +84,61 @@ class Settler:
             use: the use.
             place: what its nodes say; None when it has none.
         """
-        start = len(use.key) + 1
-        only = place.lanes.get(0) if place is not None else None
-        nodes = only.containers if only is not None and not self._records and not only.results else {}
-        outcomes: list[Outcome | Unsettled] = []
-        for action in use.actions:
-            local = action.key[start:]
-            if local in nodes and nodes[local].phase == _SUCCEEDED_TEXT and action.decided is None:
-                # Nothing is trusted more than the node here: the short way, which most of many actions take.
-                outcomes.append(_SUCCEEDED)
-                continue
-            lane = only if only is not None or place is None else _lane(place, local)
-            outcomes.append(self._settle(action, local, place, lane))
-        if Unsettled in set(map(type, outcomes)):
-            self.doubtful.add(use.key)
-        return outcomes
+        outcomes: list[Outcome | Unsettled | None] = [None] * len(use.actions)
+        if self._records or any(map(_DECIDED, use.actions)):
+            outcomes = list(map(self._trusted, use.actions))
+        if place is not None and not all(outcomes):
+            self._ask_lane(use, place, outcomes)
+        if not all(outcomes):
+            self._settle_rest(use, place, outcomes)
+        return outcomes  # type: ignore[return-value]  # each has an outcome by now
 
-    def _settle(self, action: Action, local: str, use: UsePlace | None, lane: Lane | None) -> Outcome | Unsettled:
+    def _trusted(self, action: Action) -> Outcome | None:
+        """What is trusted most: what was decided when compiling, then a terminal record."""
         if action.decided is not None:
             return Outcome(action.decided.phase, action.decided.reason.value, action.decided.message)
         record = self._records.get(action.key)
-        state = None
-        if record is not None:
-            state = state_of(record)
-            if not is_started(state) and not is_stale(state, self._generation):
-                return of_state(state)
-        if lane is not None:
-            entry = lane.results.get(action.key)
-            if entry is not None:
-                return of_entry(entry)
-            node = lane.containers.get(local)
-            if node is not None:
-                if node.phase == _SUCCEEDED_TEXT:
-                    return _SUCCEEDED
-                outcome = of_failed_container(node)
-                if outcome is not None:
-                    return outcome
-        if self._over or (use is not None and _is_over(use, lane, local)):
-            return self._final(local, lane, state)
-        return self._open(local, lane, state)
+        if record is None:
+            return None
+        state = state_of(record)
+        return None if is_started(state) or is_stale(state, self._generation) else of_state(state)
+
+    def _ask_lane(self, use: WorkflowUse, place: UsePlace, outcomes: list[Outcome | Unsettled | None]) -> None:
+        """Fill in what the results of the lanes tell, then what Argo says about the containers."""
+        results, containers, succeeded = place.results, place.containers, place.succeeded
+        if succeeded and not results:
+            outcomes[:] = [outcome or _SUCCEEDED for outcome in outcomes]
+            return
+        start = len(use.key) + 1
+        for index, action in enumerate(use.actions):
+            if outcomes[index] is not None:
+                continue
+            outcome = results.get(action.key)
+            if outcome is None:
+                node = containers.get(action.key[start:])
+                if succeeded or (node is not None and node.phase == _SUCCEEDED_TEXT):
+                    outcome = _SUCCEEDED
+                elif node is not None:
+                    outcome = of_failed_container(node)
+            outcomes[index] = outcome
+
+    def _settle_rest(
+        self, use: WorkflowUse, place: UsePlace | None, outcomes: list[Outcome | Unsettled | None]
+    ) -> None:
+        """Settle what has not ended, and what will not end any more."""
+        start = len(use.key) + 1
+        for index, action in enumerate(use.actions):
+            if outcomes[index] is not None:
+                continue
+            local = action.key[start:]
+            lane = place.lane_of(local) if place is not None else None
+            record = self._records.get(action.key)
+            state = state_of(record) if record is not None else None
+            over = self._over or (place is not None and place.is_over(local, lane))
+            outcome = self._final(local, lane, state) if over else self._open(local, lane, state)
+            outcomes[index] = outcome
+            if isinstance(outcome, Unsettled):
+                self.doubtful.add(use.key)
 
     def _open(self, local: str, lane: Lane | None, state: Mapping[str, Any] | None) -> Outcome | Unsettled:
         if state is not None and not is_stale(state, self._generation):
@@ -189,35 +183,13 @@ class Settler:
 
 def of_state(state: Mapping[str, Any]) -> Outcome:
     """Outcome that a terminal record tells."""
+    get = state.get
     phase = _PHASES.get(state["phase"], Phase.UNKNOWN)
+    reason, message = get("reason") or "", get("message") or ""
     if phase is Phase.SKIPPED:
-        return Outcome(phase, state.get("reason") or "", state.get("message") or "")
-    return Outcome(
-        phase,
-        state.get("reason") or "",
-        state.get("message") or "",
-        state.get("startTime"),
-        state.get("completionTime"),
-        state.get("retryCount") or 0,
-        state.get("outputs"),
-        state.get("clusters"),
-    )
-
-
-def of_entry(entry: LaneEntry) -> Outcome:
-    """Outcome that a lane's result tells; a phase that is none is not known."""
-    phase = _PHASES.get(entry.phase, Phase.UNKNOWN)
-    if phase is Phase.SKIPPED:
-        return Outcome(phase, entry.reason, entry.message)
-    return Outcome(
-        phase,
-        entry.reason,
-        entry.message,
-        entry.start_time,
-        entry.completion_time,
-        entry.retry_count,
-        entry,
-    )
+        return Outcome(phase, reason, message)
+    start, end = get("startTime"), get("completionTime")
+    return Outcome(phase, reason, message, start, end, get("retryCount") or 0, get("outputs"), get("clusters"))
 
 
 def of_failed_container(node: Node) -> Outcome | None:
@@ -260,10 +232,10 @@ def _cut(text: str) -> str:
     return text[:MESSAGE_LIMIT]
 
 
-def _ended(state: Mapping[str, Any], phase: Phase, reason: Reason, message: str) -> Outcome:
+def _ended(state: Mapping[str, Any], phase: Phase, reason: str, message: str) -> Outcome:
     return Outcome(
         phase,
-        reason.value,
+        str(reason),
         message,
         state.get("startTime"),
         state.get("completionTime"),
@@ -271,25 +243,3 @@ def _ended(state: Mapping[str, Any], phase: Phase, reason: Reason, message: str)
         state.get("outputs"),
         state.get("clusters"),
     )
-
-
-def _lane(use: UsePlace, local: str) -> Lane | None:
-    """The lane of several that an action is in: the one with its container, else one without any yet."""
-    for lane in use.lanes.values():
-        if local in lane.containers:
-            return lane
-    return next((lane for lane in use.lanes.values() if lane.pod is not None and not lane.containers), None)
-
-
-def _is_over(use: UsePlace, lane: Lane | None, local: str) -> bool:
-    """Whether nothing will act on an action any more, although the Workflow goes on."""
-    if use.node is not None and use.node.phase in NEVER_SCHEDULED:
-        return True
-    if lane is None:
-        return any(each.retry is not None and each.retry.phase in NEVER_SCHEDULED for each in use.lanes.values())
-    retry, node = lane.retries.get(local), lane.containers.get(local)
-    if retry is not None:
-        return retry.ended
-    if node is not None and node.type != NodeType.CONTAINER:
-        return node.ended
-    return lane.ended

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 from compiler.graph.tree import Action, Graph, Stage, WorkflowUse
 from compiler.model.phases import DependsOnPolicy, Phase, Reason, WorkflowFailurePolicy
-from syncer.fold.actions import ENDED_UNSEEN, NOTHING_DONE, Doubt, Outcome, Unsettled
+from syncer.fold.actions import ENDED_UNSEEN, NOTHING_DONE, Doubt, Unsettled
 from syncer.fold.evidence import Evidence
+from syncer.fold.outcome import Outcome
 from syncer.fold.rollup import is_unmet
 from syncer.times import parse_time
 

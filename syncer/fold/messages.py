@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from compiler.graph.tree import Action, Graph
 from compiler.model.phases import Phase, PlanFailurePolicy, WorkflowFailurePolicy
-from syncer.fold.actions import Outcome
+from syncer.fold.outcome import Outcome
 from syncer.fold.rollup import is_unmet
 from syncer.fold.tree import StageResult, UseResult
 

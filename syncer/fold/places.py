@@ -8,7 +8,7 @@ of ours (exit handlers, hooks) are left aside.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,8 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from compiler.model.names import position_of_task
-from syncer.fold.results import LaneEntry, read_result
-from syncer.nodes import ArgoPhase, Node, NodeType
+from syncer.fold.outcome import Outcome, read_result
+from syncer.nodes import NEVER_SCHEDULED, ArgoPhase, Node, NodeType
 
 _SEGMENT = re.compile(r"(?P<task>[^()]+)(?:\((?P<attempt>\d+)(?::[^)]*)?\))?\Z")
 _CONTAINER = NodeType.CONTAINER.value
@@ -51,7 +51,7 @@ class Lane(msgspec.Struct, gc=False):
         retry: node over the attempts, when the lane has a retry strategy.
         pod: the pod's node.
         attempt: number of the last attempt.
-        containers: node of each action by local key.
+        containers: node of each action by local key; none for an only lane whose pod Succeeded.
         retries: node over the attempts of an action that has a pod of its own, by local key.
     """
 
@@ -61,13 +61,18 @@ class Lane(msgspec.Struct, gc=False):
     containers: dict[str, Node] = {}
     retries: dict[str, Node] = {}
     _attempts: dict[str, int] = {}
-    _results: Mapping[str, LaneEntry] | None = None
+    _results: Mapping[str, Outcome] | None = None
 
     @property
     def ended(self) -> bool:
         """Whether no further attempt will be made."""
         over = self.retry or self.pod
         return over is not None and over.ended
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every container in it ended well: only then does a pod Succeed."""
+        return self.pod is not None and self.pod.phase == ArgoPhase.SUCCEEDED
 
     @property
     def never_started(self) -> bool:
@@ -82,7 +87,7 @@ class Lane(msgspec.Struct, gc=False):
         return pod is not None and pod.phase == ArgoPhase.ERROR and bool(pod.outputs and pod.outputs.exit_code == "0")
 
     @property
-    def results(self) -> Mapping[str, LaneEntry]:
+    def results(self) -> Mapping[str, Outcome]:
         """What the lane reported at its end, by action key; outputs of an open node may be an earlier run's."""
         if self._results is None:
             self._results = read_result(self.pod.result) if self.pod is not None and self.pod.ended else {}
@@ -136,6 +141,48 @@ class UsePlace(msgspec.Struct, gc=False):
             found = self.lanes[number] = Lane()
         return found
 
+    @property
+    def results(self) -> Mapping[str, Outcome]:
+        """What its lanes reported, by action key."""
+        if len(self.lanes) == 1:
+            return next(iter(self.lanes.values())).results
+        return {key: outcome for lane in self.lanes.values() for key, outcome in lane.results.items()}
+
+    @property
+    def containers(self) -> Mapping[str, Node]:
+        """Node of each action by local key, of all lanes."""
+        if len(self.lanes) == 1:
+            return next(iter(self.lanes.values())).containers
+        return {key: node for lane in self.lanes.values() for key, node in lane.containers.items()}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it is one lane, and every container in it ended well."""
+        only = self.lanes.get(0)
+        return only is not None and only.succeeded
+
+    def lane_of(self, local: str) -> Lane | None:
+        """The lane that an action is in: the only one, the one with its container, or one without any yet."""
+        if 0 in self.lanes:
+            return self.lanes[0]
+        for lane in self.lanes.values():
+            if local in lane.containers:
+                return lane
+        return next((lane for lane in self.lanes.values() if lane.pod is not None and not lane.containers), None)
+
+    def is_over(self, local: str, lane: Lane | None) -> bool:
+        """Whether nothing will act on an action any more, although the Workflow may go on."""
+        if self.node is not None and self.node.phase in NEVER_SCHEDULED:
+            return True
+        if lane is None:
+            return any(each.retry is not None and each.retry.phase in NEVER_SCHEDULED for each in self.lanes.values())
+        if lane.pod is not None:
+            return lane.ended
+        of_its_own = lane.retries.get(local) or lane.containers.get(local)
+        if of_its_own is None or of_its_own.type == NodeType.CONTAINER:
+            return lane.ended
+        return of_its_own.ended
+
 
 @dataclass(slots=True)
 class Places:
@@ -173,24 +220,43 @@ def find_places(nodes: Mapping[str, Node], workflow: str) -> Places:
         workflow: name of the Workflow.
     """
     places = Places()
-    containers: dict[str, dict[str, Node]] = {}
+    containers: list[Node] = []
+    finished: set[str] = set()
     for node in nodes.values():
         if node.type == _CONTAINER:
-            parent, _, task = node.name.rpartition(".")
-            group = containers.get(parent)
-            if group is None:
-                group = containers[parent] = {}
-            group[task] = node
+            containers.append(node)
         elif node.name == workflow:
             places.root = node
         else:
-            _take(places, node, find_place(node.name, workflow))
-    local_keys: dict[str, str] = {}
-    for parent, group in containers.items():
+            place = find_place(node.name, workflow)
+            if place is not None:
+                _take(places, node, place)
+                if node.type == NodeType.POD and node.phase == ArgoPhase.SUCCEEDED and not place.lane:
+                    finished.add(node.name)
+    for parent, group in _by_pod(containers, finished).items():
         place = find_place(parent, workflow)
         if place is not None and place.use:
-            places.use(place.use).lane(place.lane).take_containers(place.attempt, _by_local_key(group, local_keys))
+            places.use(place.use).lane(place.lane).take_containers(place.attempt, group)
     return places
+
+
+def _by_pod(containers: Iterable[Node], finished: Collection[str]) -> dict[str, dict[str, Node]]:
+    """Order containers by pod and local key; a pod that Succeeded says all that its containers could."""
+    pods: dict[str, dict[str, Node]] = {}
+    local_keys: dict[str, str] = {}
+    for node in containers:
+        parent, _, task = node.name.rpartition(".")
+        if parent in finished:
+            continue
+        key = local_keys.get(task)
+        if key is None:
+            position = position_of_task(task)
+            key = local_keys[task] = f"{position[0]}{position[1]}" if position else ""
+        pod = pods.get(parent)
+        if pod is None:
+            pod = pods[parent] = {}
+        pod[key] = node
+    return pods
 
 
 @lru_cache(maxsize=8192)
@@ -227,22 +293,7 @@ def _read_segment(segment: str) -> tuple[str, int] | None:
     return f"{position[0]}{position[1]}", int(match["attempt"] or -1)
 
 
-def _by_local_key(containers: Mapping[str, Node], known: dict[str, str]) -> dict[str, Node]:
-    """Order containers by local key; the one that closes the lane has no position and is left out."""
-    ordered: dict[str, Node] = {}
-    for task, node in containers.items():
-        key = known.get(task)
-        if key is None:
-            position = position_of_task(task)
-            key = known[task] = f"{position[0]}{position[1]}" if position else ""
-        if key:
-            ordered[key] = node
-    return ordered
-
-
-def _take(places: Places, node: Node, place: Place | None) -> None:
-    if place is None:
-        return
+def _take(places: Places, node: Node, place: Place) -> None:
     if not place.use:
         places.stages[place.stage] = node
         return

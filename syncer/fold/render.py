@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -16,8 +15,7 @@ import msgspec
 from compiler.graph.tree import Action
 from compiler.model.phases import ActionType, DetailLevel, Phase
 from syncer.fold import messages
-from syncer.fold.actions import Outcome
-from syncer.fold.results import LaneEntry
+from syncer.fold.outcome import Outcome
 from syncer.fold.tree import StageResult, UseResult
 from syncer.times import duration_text
 
@@ -33,8 +31,8 @@ _LEAST_ACTION = len('{"name":"a","key":"s1.w1.a1","type":"Job","phase":"Failed"}
 _PHASE = attrgetter("phase")
 _TEXT = {phase: phase.value for phase in Phase}
 _TYPES = {kind: kind.value for kind in ActionType}
-_QUIET = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
-"""Phases of actions that are shown in short when there are many."""
+_QUIET = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.PENDING})
+"""Phases of actions that are shown in short when there are many; one that is Pending has nothing more to show."""
 
 _COUNTED = (Phase.SUCCEEDED, Phase.RUNNING, Phase.PENDING, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED, Phase.UNKNOWN)
 _COUNTED_ACTIONS = _COUNTED[:5]
@@ -66,7 +64,9 @@ def render_at(level: DetailLevel, stages: Iterable[StageResult], *, revert: bool
 def summarize(stages: Sequence[StageResult]) -> dict[str, int]:
     """Count stages, workflow uses and actions by phase; a count of zero is left out."""
     uses = [use for stage in stages for use in stage.uses]
-    counts = Counter(chain.from_iterable(map(_PHASE, use.outcomes) for use in uses))
+    counts: Counter[Phase] = Counter()
+    for use in uses:
+        counts.update(map(_PHASE, use.outcomes) if use.uniform is None else {use.uniform: len(use.outcomes)})
     summary = {
         **_counts("Stages", Counter(stage.phase for stage in stages)),
         **_counts("Workflows", Counter(use.phase for use in uses)),
@@ -121,6 +121,12 @@ def _use(result: UseResult, level: DetailLevel, *, revert: bool) -> dict[str, An
 
 
 def _actions_in_short(result: UseResult) -> list[dict[str, Any]]:
+    if result.uniform in _QUIET:
+        phase = _TEXT[result.uniform]
+        return [
+            {"name": action.name, "key": action.key, "type": _TYPES[action.type], "phase": phase}
+            for action in result.use.actions
+        ]
     return [
         {"name": action.name, "key": action.key, "type": _TYPES[action.type], "phase": _TEXT[outcome.phase]}
         if outcome.phase in _QUIET and not outcome.reason
@@ -147,7 +153,7 @@ def _action(action: Action, outcome: Outcome) -> dict[str, Any]:
         entry["retryCount"] = outcome.retries
     if outcome.message:
         entry["message"] = outcome.message
-    outputs = outcome.outputs.read_outputs() if isinstance(outcome.outputs, LaneEntry) else outcome.outputs
+    outputs = outcome.read_outputs()
     if outputs:
         entry["outputs"] = outputs
     if outcome.clusters:

@@ -14,9 +14,10 @@ import msgspec
 from compiler.graph.tree import Action, Graph, Stage, WorkflowUse
 from compiler.model.phases import Phase
 from syncer.fold import rollup
-from syncer.fold.actions import Outcome, Settler
+from syncer.fold.actions import Settler
 from syncer.fold.causes import Causes, Failure, Settled, failures_in
 from syncer.fold.evidence import Evidence
+from syncer.fold.outcome import Outcome
 from syncer.fold.places import UsePlace
 from syncer.fold.rollup import Member
 from syncer.nodes import NEVER_SCHEDULED
@@ -32,6 +33,7 @@ class UseResult(msgspec.Struct, gc=False):
         use: the workflow use.
         outcomes: of its actions, in its order.
         member: how its stage sees it.
+        uniform: the phase that all of its actions are in without a reason; None when they differ.
         reason: why it was skipped, if it was.
         start: when it began.
         end: when it ended.
@@ -40,6 +42,7 @@ class UseResult(msgspec.Struct, gc=False):
     use: WorkflowUse
     outcomes: Sequence[Outcome]
     member: Member
+    uniform: Phase | None = None
     reason: str = ""
     start: str | None = None
     end: str | None = None
@@ -94,6 +97,8 @@ class StageResult(msgspec.Struct, gc=False):
         return min(found, key=_first_failure, default=None)
 
 
+_PHASE = attrgetter("phase")
+_REASON = attrgetter("reason")
 _KIND = attrgetter("phase", "reason")
 _START = attrgetter("start")
 _END = attrgetter("end")
@@ -143,8 +148,14 @@ def _place(evidence: Evidence, stage: Stage, use: WorkflowUse) -> UsePlace | Non
 
 
 def _use_result(use: WorkflowUse, outcomes: Sequence[Outcome], evidence: Evidence) -> UseResult:
-    member = rollup.member_of_actions(frozenset(map(_KIND, outcomes)))
-    result = UseResult(use, outcomes, member)
+    phases = set(map(_PHASE, outcomes))
+    if len(phases) == 1 and not any(map(_REASON, outcomes)):
+        (uniform,) = phases
+        member = rollup.member_of_actions(frozenset({(uniform, "")}))
+        result = UseResult(use, outcomes, member, uniform)
+    else:
+        member = rollup.member_of_actions(frozenset(map(_KIND, outcomes)))
+        result = UseResult(use, outcomes, member)
     if member.phase is Phase.SKIPPED:
         result.reason = _reason(outcomes, unmet=member.unmet)
     if member.begun:
