@@ -1,0 +1,117 @@
+"""Images without a registry: archives of what was built, and how any archive gets onto the node."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bed.build import folder, program
+from bed.places import Places
+from bed.problems import BedProblem
+from bed.requirements import architecture, command
+from bed.versions import ARGO, PAUSE, TOOL_OF_PROGRAM
+
+NAMESPACE = "k8s.io"
+"""Where containerd keeps what is Kubernetes'."""
+
+IMPORTED = re.compile(r"^unpacking (\S+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramImage:
+    """An image of one program and nothing else.
+
+    Attributes:
+        name: what pods call it.
+        program: the program, which is the entry point too.
+        path: where it lies in the image.
+    """
+
+    name: str
+    program: str
+    path: str
+
+    def archive(self) -> Path:
+        """The image's archive, written beside the program when it is asked for first."""
+        path = folder(TOOL_OF_PROGRAM[self.program]) / f"{self.program}.tar"
+        if not path.exists():
+            aside = path.with_suffix(".partial")
+            self._write(aside)
+            aside.rename(path)
+        return path
+
+    def _write(self, path: Path) -> None:
+        layer = io.BytesIO()
+        with tarfile.open(fileobj=layer, mode="w") as archive:
+            entry = tarfile.TarInfo(self.path.lstrip("/"))
+            entry.mode = 0o755
+            content = program(self.program).read_bytes()
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        config = {
+            "architecture": architecture(),
+            "os": "linux",
+            "config": {"Entrypoint": [self.path], "Env": ["PATH=/bin:/usr/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer.getbuffer()).hexdigest()]},
+        }
+        manifest = [{"Config": "config.json", "RepoTags": [self.name], "Layers": ["layer.tar"]}]
+        files = {
+            "layer.tar": layer.getvalue(),
+            "config.json": json.dumps(config).encode(),
+            "manifest.json": json.dumps(manifest).encode(),
+        }
+        with tarfile.open(path, mode="w") as archive:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+
+
+PAUSE_IMAGE = ProgramImage(f"bed.local/pause:{PAUSE}", "pause", "/pause")
+EXECUTOR_IMAGE = ProgramImage(f"bed.local/argoexec:{ARGO}", "argoexec", "/bin/argoexec")
+
+
+def load(places: Places, archive: Path) -> list[str]:
+    """Bring an archive's images onto the node.
+
+    Args:
+        places: the bed's.
+        archive: as `docker save` writes it, or an OCI layout in a tar file.
+
+    Returns:
+        The names of the images.
+
+    Raises:
+        BedProblem: it is no such archive.
+    """
+    if not archive.is_file():
+        raise BedProblem(f"there is no image archive {archive}")
+    done = subprocess.run(
+        [*_ctr(places), "images", "import", "--all-platforms", str(archive)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = IMPORTED.findall(done.stdout)
+    if done.returncode or not names:
+        raise BedProblem(f"{archive} cannot be loaded: {(done.stderr or done.stdout).strip() or 'it names no image'}")
+    return names
+
+
+def runtime_answers(places: Places) -> bool:
+    """Whether containerd is ready for requests."""
+    if not places.containerd_socket.exists():
+        return False
+    done = subprocess.run([*_ctr(places), "version"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _ctr(places: Places) -> list[str]:
+    return [command("ctr"), f"--address={places.containerd_socket}", f"--namespace={NAMESPACE}"]

@@ -1,0 +1,3 @@
+module drplan/bed/pause
+
+go 1.24
