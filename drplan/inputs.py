@@ -78,7 +78,7 @@ def read(
     from compiler.rules import check
 
     manifests = load(paths)
-    problems = check(manifests)
+    problems = check(manifests, supplied=params or {})
     chosen = _execution(manifests, execution, problems)
     found = _plan(manifests, plan or (chosen.spec.plan_ref if chosen else None), problems)
     workflows = used_workflows(found, by_id(manifests.workflows().values()))

@@ -10,15 +10,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from compiler.model.execution import DRPlanExecution
 from compiler.model.names import KIND_PLAN, KIND_WORKFLOW
 from compiler.model.parameters import Parameter
 from compiler.model.phases import OperationType, Phase, Reason
 from compiler.model.plan import DRPlan
 from compiler.model.workflow import DRWorkflow
 from compiler.problems import ObjectRef
+
+if TYPE_CHECKING:
+    from compiler.model.execution import DRPlanExecution
 
 WorkflowId = tuple[str, str]
 """Namespace and name of a DRWorkflow."""

@@ -74,7 +74,7 @@ class LocalizationAction(Model):
 
     operation: ObjectOperation = Operation.CREATE
     """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges `spec` into the
-    existing one and needs a `rollback`; Delete is content when there is none."""
+    existing one; Delete is content when there is none."""
     name: str
     """Name of the Localization."""
     namespace: str
@@ -88,7 +88,7 @@ class GlobalizationAction(Model):
 
     operation: ObjectOperation = Operation.CREATE
     """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges `spec` into the
-    existing one and needs a `rollback`; Delete is content when there is none."""
+    existing one; Delete is content when there is none."""
     name: str
     """Name of the Globalization."""
     spec: GlobalizationSpec | None = None
@@ -100,7 +100,7 @@ class HelmChartAction(Model):
 
     operation: ObjectOperation = Operation.CREATE
     """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges `spec` into the
-    existing one and needs a `rollback`; Delete is content when there is none."""
+    existing one; Delete is content when there is none."""
     name: str
     """Name of the HelmChart."""
     namespace: str
@@ -114,7 +114,7 @@ class SubscriptionAction(Model):
 
     operation: Operation = Operation.CREATE
     """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges `spec` into the
-    existing one and needs a `rollback`; Replace deletes an existing object, waits until it is gone and creates it;
+    existing one; Replace deletes an existing object, waits until it is gone and creates it;
     Delete is content when there is none."""
     name: str
     """Name of the Subscription."""
@@ -129,7 +129,7 @@ class KubernetesResourceAction(Model):
 
     operation: ObjectOperation = Operation.CREATE
     """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges the manifest
-    into the existing object and needs a `rollback`; Delete is content when there is none."""
+    into the existing object; Delete is content when there is none."""
     manifest: str
     """The object as YAML text: one document with `apiVersion`, `kind` and `metadata.name`. Placeholders are rendered
     before it is parsed."""
@@ -200,7 +200,7 @@ class Action(Model):
     """How transient errors are retried; absent means 3 times, after 5, 10 and 20 seconds."""
     rollback: OpenObject | None = None
     """What a revert does instead of undoing the action: an action of any type, without `when`, `dependsOn` and
-    `rollback`. Required for operation Patch. Without one, a created object is deleted, a changed one gets its fields
+    `rollback`. Without one, a created object is deleted, a changed one gets its fields
     back, and a deleted one is created again; an HTTP call has no way back."""
     depends_on: list[str] = Field(default_factory=list)
     """Names of actions of the same workflow that this one waits for. When no action has any, the actions run in listed

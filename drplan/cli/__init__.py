@@ -47,6 +47,7 @@ class Lazy(click.Group):
             return None
         command = import_module(f"drplan.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        command.short_help = COMMANDS[cmd_name]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

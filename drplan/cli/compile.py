@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     "--filename",
     "paths",
     multiple=True,
+    type=click.Path(allow_dash=True),
     metavar="PATH",
     help="Manifest, or folder of manifests; - reads standard input. Repeatable.",
 )

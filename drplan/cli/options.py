@@ -25,6 +25,7 @@ def files(command: Command) -> Command:
         "paths",
         multiple=True,
         required=True,
+        type=click.Path(allow_dash=True),
         metavar="PATH",
         help="Manifest, or folder of manifests (*.yaml, *.yml, *.json, recursively); - reads stdin. Repeatable.",
     )(command)

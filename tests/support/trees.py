@@ -1,9 +1,9 @@
 """Builders of what a run leaves behind: nodes as Argo writes them, records, executions; and a view of a folded status.
 
-    argo = Argo()
-    argo.lane("s1.w1", {"a1": "Succeeded", "a2": failed(2, "boom")}, pod="Failed")
-    tree = folded(graph, argo.workflow("Failed"), [record("s1.w1.a1", "Succeeded")])
-    assert tree.phase("s1.w1.a2") == "Failed"
+argo = Argo()
+argo.lane("s1.w1", {"a1": "Succeeded", "a2": failed(2, "boom")}, pod="Failed")
+tree = folded(graph, argo.workflow("Failed"), [record("s1.w1.a1", "Succeeded")])
+assert tree.phase("s1.w1.a2") == "Failed"
 """
 
 from __future__ import annotations
