@@ -1,8 +1,8 @@
 """Parameters: which value each has for one use of a workflow, and what is wrong with them.
 
-Precedence, low to high: default of the workflow, `globalParams` of the plan, `params` of the stage, `params` of the
-execution; of each `value`, else `default`. A value is text; a declared type is checked. `mode` is reserved: it is set
-by `spec.mode` of the execution and `$(params.mode)` is another way to write `$(mode)`.
+Precedence, low to high: `default` of the workflow, `globalParams` of the plan, `params` of the stage, `params` of the
+execution; of the latter three `value`, else `default`. A value is text; a declared type is checked. `mode` is reserved:
+it is set by `spec.mode` of the execution, and `$(params.mode)` is another way to write `$(mode)`.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ def _content(
             f'parameter "{parameter.name}" takes its value from {reference.kind} {reference.name or ""}'.rstrip()
             + f" in the cluster; without one give it a value: -p {parameter.name}=…"
         )
-    return (parameter.value if parameter.value is not None else parameter.default), ""
+    if parameter.value is None or layer.source is ParameterSource.WORKFLOW_DEFAULT:
+        return parameter.default, ""
+    return parameter.value, ""
 
 
 def _wrongly_typed(workflow: DRWorkflow, values: Mapping[str, Value]) -> Iterator[Violation]:

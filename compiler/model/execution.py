@@ -37,7 +37,7 @@ class DRPlanExecutionSpec(Model):
     """`Execute` runs the plan; `Revert` undoes what the execution in `revertExecutionRef` did."""
     mode: Mode | None = None
     """What the run is for: the conditions (`when`) of actions compare it without case, and `$(mode)` is it in lower
-    case. Required when the plan has conditions. Ignored by a Revert, whose mode is `rollback`."""
+    case. Required when the plan has conditions on the mode. Ignored by a Revert, whose mode is `rollback`."""
     revert_execution_ref: str | None = None
     """Name of the execution to undo, in the same namespace: an Execute of the same plan that is Succeeded, Failed or
     Cancelled and not reverted yet. Required for a Revert."""

@@ -100,8 +100,11 @@ def target_invalid(execution: DRPlanExecution, context: Context) -> Iterator[Vio
     if kind is not OperationType.EXECUTE:
         yield error(execution, _TARGET, f"{label} must be an Execute operation, got {kind}")
     phase = _phase(target)
-    if phase not in _REVERTIBLE and (phase is not None or context.live):
+    forced = phase is Phase.UNKNOWN and execution.spec.force
+    if phase not in _REVERTIBLE and not forced and (phase is not None or context.live):
         message = f"{label} must be in a terminal phase (Succeeded, Failed or Cancelled), got {phase or ''}"
+        if phase is Phase.UNKNOWN:
+            message += "; set spec.force to revert it all the same"
         yield error(execution, _TARGET, message)
     plan, other = execution.spec.plan_ref, target.spec.plan_ref
     if plan != other:

@@ -184,6 +184,14 @@ def test_parameters_are_taken_by_precedence_and_default_counts_everywhere():
     assert action.spec["http"]["url"] == "http://workflow/plan/stage/execution"
 
 
+def test_a_workflow_declares_defaults_and_no_values():
+    made = snapshot(
+        plan(stage("s", "w")),
+        workflow("w", http("x", "http://$(params.a)/"), parameters=[{"name": "a", "value": "v", "default": "d"}]),
+    )
+    assert next(iter(build(made).actions())).spec["http"]["url"] == "http://d/"
+
+
 def test_an_empty_value_is_a_value():
     made = snapshot(
         plan(stage("s", "w"), globalParams=[{"name": "a", "value": ""}]),

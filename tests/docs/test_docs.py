@@ -45,7 +45,7 @@ def named_files(page: str) -> Iterator[tuple[str, str]]:
             yield name.group(1), fence.text
 
 
-def session(page: str) -> Iterator[Line]:
+def commands_shown(page: str) -> Iterator[Line]:
     """The commands of a page, in order."""
     for fence in fences(PAGES[page]):
         if fence.language == "console":
@@ -207,7 +207,7 @@ def test_examples_of_a_page_are_valid(page: str, tmp_path: Path):
 def test_commands_of_a_page_run_and_print_what_it_shows(page: str, tmp_path: Path, shell: dict[str, str]):
     for name, text in named_files(page):
         (tmp_path / name).write_text(text)
-    for command, expected in session(page):
+    for command, expected in commands_shown(page):
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
             cwd=tmp_path,
