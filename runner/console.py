@@ -38,6 +38,12 @@ class Console:
         line = " ".join(self.redactor.text(text).splitlines())
         print(f"{now()} {self.subject}: {line}", flush=True)
 
+    def trace(self) -> None:
+        """Print where the exception came from that is being handled."""
+        import traceback
+
+        print(self.redactor.text(traceback.format_exc()), file=sys.stderr, flush=True)
+
     def end(self, text: str) -> None:
         """Leave the last message where the kubelet picks it up, and so Argo shows it."""
         message = clip(self.redactor.text(text), words.MESSAGE_IN_LANE)

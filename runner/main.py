@@ -105,7 +105,7 @@ class Runner:
             result = Result(key, RecordPhase.FAILED, Reason.INVALID_SPEC, message, completion=now())
             return self._end(ExitCode.CONFIGURATION, message, result)
         except Exception as error:
-            self._trace()
+            self._console.trace()
             why = f"error in the runner, please report it: {type(error).__name__}: {error}"
             return self._end(ExitCode.NOTHING_DONE, why, None)
 
@@ -201,8 +201,3 @@ class Runner:
         if result is not None:
             self._lane.leave(result)
         return code
-
-    def _trace(self) -> None:
-        import traceback
-
-        print(self._console.redactor.text(traceback.format_exc()), file=sys.stderr, flush=True)

@@ -104,6 +104,9 @@ class Performing:
             return self.stopped()
         except Lost as lost:
             return _lost(lost)
+        except RecordsError as error:
+            self.let_go()
+            return Ending(ExitCode.NOTHING_DONE, f"stopped acting, the records are out of reach: {error}")
         return self._settle(self._presented(outcome), acting, start)
 
     def stopped(self) -> Ending:
@@ -159,9 +162,10 @@ class Performing:
         block: dict[str, Any] = filled[self._spec.block_name]
         try:
             return perform(block, acting)
-        except (Stopped, Lost):
+        except (Stopped, Lost, RecordsError):
             raise
         except Exception as error:
+            self._console.trace()
             return _unknown(f"error in the runner, please report it: {type(error).__name__}: {error}")
 
     def _part(self, part: Output | Secret) -> str:

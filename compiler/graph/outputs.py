@@ -1,6 +1,6 @@
 """Outputs that were recorded: what `$(outputs.<action>.<path>)` finds once an action has run.
 
-Paths are dotted, with `[0]` for lists. A text is put in as it is, anything else as JSON.
+Paths are dotted, with `[0]` for lists. A text is put in as it is, anything else as JSON; `null` is nothing.
 """
 
 from __future__ import annotations
@@ -29,4 +29,6 @@ def look_up(values: Mapping[str, Any], path: str) -> str:
             found = found[int(index)] if index else found[name]
         except (KeyError, IndexError, TypeError):
             raise LookupError(f'"{path}" is not among the recorded outputs') from None
+    if found is None:
+        raise LookupError(f'"{path}" is null among the recorded outputs')
     return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))

@@ -194,6 +194,8 @@ def test_outputs_are_found_by_path():
     assert look_up(recorded, "json.up") == "true"
     with pytest.raises(LookupError, match=r"json\.nosuch"):
         look_up(recorded, "json.nosuch")
+    with pytest.raises(LookupError, match="is null"):
+        look_up({"json": {"ip": None}}, "json.ip")
 
 
 def test_without_any_depends_on_listed_order_holds():

@@ -141,8 +141,8 @@ def test_a_spec_can_be_a_file_of_the_folder_of_specs(bench: Bench, tmp_path: obj
     folder.mkdir()
     (folder / "a1").write_text('{"v": 2}')
     lane = bench.lane()
-    found = lane._start("s1.w1.a1", ["--spec-ref=a1", f"--specs={folder}"], None)
-    missing = lane._start("s1.w1.a2", ["--spec-ref=a2", f"--specs={folder}"], None)
+    found = lane.start_with("s1.w1.a1", ["--spec-ref=a1", f"--specs={folder}"], None)
+    missing = lane.start_with("s1.w1.a2", ["--spec-ref=a2", f"--specs={folder}"], None)
     assert (found.wait(), missing.wait()) == (4, 4)
     assert "the spec is not of version 1" in found.last_message
     assert "is its ConfigMap mounted?" in missing.last_message
@@ -151,7 +151,7 @@ def test_a_spec_can_be_a_file_of_the_folder_of_specs(bench: Bench, tmp_path: obj
 def test_outside_a_cluster_a_folder_of_state_is_asked_for(bench: Bench) -> None:
     import json
 
-    runner = bench.lane()._start("s1.w1.a1", [f"--spec={json.dumps(spec())}"], {"KUBERNETES_SERVICE_HOST": ""})
+    runner = bench.lane().start_with("s1.w1.a1", [f"--spec={json.dumps(spec())}"], {"KUBERNETES_SERVICE_HOST": ""})
     assert runner.wait() == 4
     assert "give --state=DIR" in runner.last_message
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from runner.ending import Ending
+from runner.naming import record_name
 from runner.records import Object, Unreachable
 from runner.records.files import FileRecords
 from runner.stopping import Stop
 from support.http_site import Answer, Site
-from support.runner_bench import Bench, run_frame, spec
+from support.runner_bench import EXECUTION, UID, Bench, run_frame, spec
 
 KEY = "s1.w1.a1"
 HALT = {"scope": "workflow", "key": "s1.w1", "begun": [], "cause": "s1.w1.a9 Failed", "time": ""}
@@ -175,6 +176,28 @@ def test_a_write_whose_answer_is_lost_counts_once(bench: Bench, site: Site, phas
     assert ending.code == 0
     assert state(bench)["phase"] == "Succeeded"
     assert site.count() == 1
+
+
+class Vanishing(FileRecords):
+    """Files that are out of reach for everything but the record of `s1.w1.a1` once that is held."""
+
+    def get(self, name: str) -> Object | None:
+        own = super().get(record_name(EXECUTION, UID, KEY))
+        if own is not None and name != own["metadata"]["name"]:
+            raise Unreachable("the network is gone")
+        return super().get(name)
+
+
+def test_an_output_that_cannot_be_read_any_more_ends_with_nothing_done_and_the_record_let_go(
+    bench: Bench, site: Site
+) -> None:
+    bench.put_record("s1.w1.a9", spec(), phase="Succeeded", values={"body": "x"})
+    hole = {"at": "/http/body", "parts": [{"output": "a9", "path": "body"}]}
+    what = spec(url=site.url, after=["a9"], earlier=["a9"], holes=[hole])
+    ending = run_frame(bench, what, Vanishing(str(bench.state)))
+    assert (ending.code, ending.result) == (75, None)
+    assert (state(bench)["phase"], state(bench)["holder"]["released"]) == ("Started", True)
+    assert site.count() == 0
 
 
 class Silenced(FileRecords):

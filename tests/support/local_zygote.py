@@ -45,6 +45,7 @@ def _serve(request: dict[str, Any]) -> None:
 
 
 def _run(request: dict[str, Any]) -> dict[str, Any]:
+    os.environ.update(request.get("environment", {}))
     engine = Engine(Path(request["state"]), request["namespace"])
     if request["command"] == "start":
         return engine.start(Snapshot.from_json(request["snapshot"]), name=request["name"])

@@ -189,7 +189,7 @@ class BenchLane:
     ) -> Process:
         """Start the runner of an action."""
         text = what if isinstance(what, str) else json.dumps(what)
-        return self._start(key, [f"--spec={text}", f"--state={self.bench.state}", *flags], environment)
+        return self.start_with(key, [f"--spec={text}", f"--state={self.bench.state}", *flags], environment)
 
     def close(
         self,
@@ -200,9 +200,10 @@ class BenchLane:
         environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start the closing container."""
-        return self._start(use, ["--close", f"--members={','.join(members)}", f"--limit={limit}"], environment)
+        return self.start_with(use, ["--close", f"--members={','.join(members)}", f"--limit={limit}"], environment)
 
-    def _start(self, key: str, flags: Sequence[str], environment: Mapping[str, str] | None) -> Process:
+    def start_with(self, key: str, flags: Sequence[str], environment: Mapping[str, str] | None) -> Process:
+        """Start a runner with exactly these flags, besides those that every test needs."""
         name = f"{self.folder.name}-{key}-{len(self._started)}"
         log = self.bench.folder / f"{name}.termination"
         arguments = [key, *flags, f"--lane={self.folder}", f"--about={self._about}", f"--termination-log={log}"]
