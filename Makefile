@@ -62,6 +62,8 @@ verify: crds docs golden ## Generate everything and fail when something differs 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --quiet --upgrade --output-file requirements.lock
+	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --quiet --constraints requirements.lock --output-file requirements-runtime.lock
 
 clean: ## Remove what was built or run here
 	rm -rf $(VENV) .drplan build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
