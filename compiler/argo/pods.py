@@ -5,6 +5,7 @@ The same in both forms; what differs (names, where the specs come from) is given
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ ABOUT_VOLUME = "about"
 SPEC_VOLUME = "spec"
 LANE_VOLUME_SIZE = "32Mi"
 RETRIES = 2
+KILLED = 128 + signal.SIGKILL
+"""Exit code of a container that was killed, for want of memory say; what its lane has done is in the records."""
 NO_RESULT = "{}"
 
 RETRY_EXPRESSION = " || ".join(
@@ -38,6 +41,7 @@ RETRY_EXPRESSION = " || ".join(
         "lastRetry.status == 'Error'",
         f"lastRetry.exitCode == '{int(ExitCode.STOPPED)}'",
         f"lastRetry.exitCode == '{int(ExitCode.NOTHING_DONE)}'",
+        f"lastRetry.exitCode == '{KILLED}'",
     ]
 )
 """A lane is tried again when its pod was lost, stopped, or ended with work that nobody began."""

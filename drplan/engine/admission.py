@@ -139,8 +139,8 @@ def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping
     lock = EngineLock.take(folder.path, folder.name)
     try:
         run = Run(state, folder)
-        if steps.has_ended(run.execution) and not steps.is_recorded(run.execution):
-            steps.record(run)
+        if steps.has_ended(run.execution):
+            steps.finish(run)
         epoch = run.epoch + 1
         _refuse_retry(state, run)
         graph = graph_of(run.snapshot, run.records.records, epoch)
@@ -160,7 +160,7 @@ def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping
                     execution=execution,
                     workflow=None,
                     records=run.records.records,
-                    previous=execution["status"],
+                    previous=steps.without_recorded(execution["status"]),
                     now=datetime.now(UTC),
                 )
 
@@ -210,7 +210,7 @@ def finish_recording(state: StateFolder, plan: str) -> None:
                 time.sleep(_RECORDING_POLL)
                 continue
             try:
-                steps.record(Run(state, folder))
+                steps.finish(Run(state, folder))
             finally:
                 lock.release()
 

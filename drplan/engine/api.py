@@ -163,11 +163,9 @@ class Engine:
             run = Run(self._state, folder, on_change=self._on_change)
             if not steps.has_ended(run.execution):
                 steps.begin(run, compiled=compiled)
-                if run.workflow is not None:
+                if run.workflow is not None and not run.workflow_ended:
                     self._loop(run).run_to_end()
-            steps.close(run)
-            if not steps.is_recorded(run.execution):
-                steps.record(run)
+            steps.finish(run)
             return run.execution
         finally:
             lock.release()

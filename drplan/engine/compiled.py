@@ -82,17 +82,24 @@ def refuse_types(graph: Graph) -> None:
         raise TypesNotSupported(found)
 
 
-def read_secrets(program: Program, environment: Mapping[str, str]) -> dict[tuple[str, str], str]:
+def read_secrets(
+    program: Program, environment: Mapping[str, str], *, needed: bool = True
+) -> dict[tuple[str, str], str]:
     """The values of the Secrets that a Workflow needs, by name and key.
 
+    Args:
+        program: the Workflow.
+        environment: environment variables.
+        needed: whether anything may still act; when not, what is missing is empty.
+
     Raises:
-        SecretsMissing: the environment lacks some of them.
+        SecretsMissing: the environment lacks some of them, and they are needed.
     """
     wanted = program.secrets()
     missing = [each for each in wanted if variable_of(each) not in environment]
-    if missing:
+    if missing and needed:
         raise SecretsMissing(list(dict.fromkeys((variable_of(each), each.secret, each.key) for each in missing)))
-    return {(each.secret, each.key): environment[variable_of(each)] for each in wanted}
+    return {(each.secret, each.key): environment.get(variable_of(each), "") for each in wanted}
 
 
 def secret_variables(secrets: Iterable[SecretKey]) -> frozenset[str]:

@@ -29,7 +29,7 @@ from syncer.decide.fence import Fence
 from syncer.decide.halts import halts
 from syncer.decide.start import is_cancelled
 from syncer.fold.evidence import gather
-from syncer.records import Records, is_started, state_of
+from syncer.records import BAD, Records, is_started, state_of
 from syncer.times import format_time
 
 POLL = 0.02
@@ -55,7 +55,7 @@ class Loop:
             run=run.program.run,
             workflow=f"{metadata['name']}/{metadata['uid']}",
             environment=environment,
-            secrets=read_secrets(run.program, environment),
+            secrets=read_secrets(run.program, environment, needed=not is_cancelled(run.execution)),
             hidden=secret_variables(run.program.secrets()),
         )
         self._host = socket.gethostname()
@@ -64,11 +64,15 @@ class Loop:
         self._lanes: dict[str, LaneProcesses] = {}
         self._killing: float | None = None
         self._killed = False
+        self._fresh = True
         self._unsaved = False
         self._unshown = True
 
     def run_to_end(self) -> None:
         """Run it; returns when the Workflow has ended and no process of it lives."""
+        # A cancel comes first: what a dead engine did not get to start must not start now.
+        self._see_annotations()
+        self._obey(datetime.now(UTC))
         for start in self._running():
             self._begin(start)
         self._halt(datetime.now(UTC))
@@ -77,8 +81,7 @@ class Loop:
                 time.sleep(POLL)
 
     def _ended(self) -> bool:
-        root = self._run.nodes.get(self._run.program.workflow)
-        return root is not None and root.fulfilled and not self._lanes
+        return self._run.workflow_ended and not self._lanes
 
     def _running(self) -> list[Start]:
         """The lanes that were running when an earlier engine died."""
@@ -97,13 +100,15 @@ class Loop:
         recorded = self._run.records.look()
         if recorded:
             self._halt(now)
-        changed = asked or ended or recorded
+        changed = self._fresh or asked or ended or recorded
         # A step can make room for the next one, but only when what follows from it has happened.
         stepped = changed and self._obey(now)
-        changed = self._settle(format_time(now)) or changed
+        if self._fresh or asked or ended or stepped:
+            changed = self._settle(format_time(now)) or changed
         while stepped:
             stepped = self._obey(now)
             self._settle(format_time(now))
+        self._fresh = False
         self._write(now, changed=changed)
         self._end_killing()
         return changed
@@ -142,6 +147,8 @@ class Loop:
     def _halt(self, now: datetime) -> None:
         """Put into the fence what failures keep from starting."""
         run, fence = self._run, self._fence()
+        if not any(state_of(record).get("phase") in BAD for record in run.records.records.values()):
+            return
         seen = gather(run.execution, run.encoded_workflow(), run.records.records, now=now)
         missing = halts(
             run.graph,
@@ -210,6 +217,8 @@ class Loop:
     def _begin(self, start: Start) -> None:
         lane = LaneProcesses(start, self._surroundings)
         lane.begin()
+        if self._killing is not None:
+            lane.signal(signal.SIGTERM)
         self._lanes[start.pod] = lane
 
     def _see_lanes(self, now: str) -> bool:

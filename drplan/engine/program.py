@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.model.names import CONTAINER_CLOSE, OUTPUT_RESULT, PARAMETER_RUN, SECRET_ENV_PREFIX, SPEC_MOUNT
-from drplan.engine import depends, retries
+from drplan.engine import depends, forms, retries
 from drplan.engine.depends import Depends
 from drplan.engine.errors import UnknownForm
 from drplan.engine.retries import RetryStrategy
@@ -26,58 +26,6 @@ GRACE_PERIOD = 30.0
 _REFERENCE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _INPUT = "inputs.parameters."
 _WORKFLOW_PARAMETER = "workflow.parameters."
-
-# Fields that say how a pod looks in a cluster; they mean nothing on one machine.
-_POD_FIELDS = frozenset(
-    {
-        "affinity",
-        "automountServiceAccountToken",
-        "executor",
-        "metadata",
-        "nodeSelector",
-        "podSpecPatch",
-        "priorityClassName",
-        "securityContext",
-        "serviceAccountName",
-        "tolerations",
-    }
-)
-_TEMPLATE_FIELDS = _POD_FIELDS | {"name", "inputs", "outputs", "dag", "containerSet", "volumes", "retryStrategy"}
-_SPEC_FIELDS = _POD_FIELDS | {
-    "activeDeadlineSeconds",
-    "archiveLogs",
-    "arguments",
-    "entrypoint",
-    "imagePullSecrets",
-    "podGC",
-    "podMetadata",
-    "shutdown",
-    "suspend",
-    "synchronization",
-    "templates",
-    "ttlStrategy",
-    "volumes",
-    "workflowMetadata",
-}
-_TASK_FIELDS = frozenset({"name", "template", "arguments", "depends"})
-_DAG_FIELDS = frozenset({"tasks", "target", "failFast"})
-_CONTAINER_FIELDS = frozenset(
-    {
-        "name",
-        "image",
-        "imagePullPolicy",
-        "command",
-        "args",
-        "env",
-        "envFrom",
-        "resources",
-        "securityContext",
-        "volumeMounts",
-        "terminationMessagePath",
-        "terminationMessagePolicy",
-        "workingDir",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +169,12 @@ def _lanes(branch: Branch) -> Iterator[Lane]:
             yield from _lanes(task.body)
 
 
-def _refuse_surplus(value: Mapping[str, Any], known: frozenset[str] | set[str], place: str) -> None:
-    for name in value:
-        if name not in known:
-            raise UnknownForm(place, f"field {name} is not known")
-
-
 class _Reader:
     """Expands the templates of one Workflow from its entry point."""
 
     def __init__(self, workflow: Mapping[str, Any]) -> None:
         spec = workflow["spec"]
-        _refuse_surplus(spec, _SPEC_FIELDS, "spec")
-        if "activeDeadlineSeconds" in spec:
-            raise UnknownForm("spec", "activeDeadlineSeconds is not known")
+        forms.refuse_surplus(spec, forms.SPEC, "spec")
         self._name: str = workflow["metadata"]["name"]
         self._spec = spec
         self._templates: dict[str, Template] = {template["name"]: template for template in spec["templates"]}
@@ -261,7 +201,7 @@ class _Reader:
         if template is None:
             raise UnknownForm(place, f"there is no template {name}")
         place = f"template {name}"
-        _refuse_surplus(template, _TEMPLATE_FIELDS, place)
+        forms.refuse_surplus(template, forms.TEMPLATE, place)
         inputs = self._inputs(template, arguments, place)
         if "dag" in template and "containerSet" not in template:
             return self._branch(template, node, inputs)
@@ -272,7 +212,7 @@ class _Reader:
     def _inputs(self, template: Template, arguments: Mapping[str, str], place: str) -> dict[str, str]:
         values: dict[str, str] = {}
         inputs = template.get("inputs", {})
-        _refuse_surplus(inputs, {"parameters"}, f"{place}.inputs")
+        forms.refuse_surplus(inputs, forms.INPUTS, f"{place}.inputs")
         for parameter in inputs.get("parameters", ()):
             value = arguments.get(parameter["name"], parameter.get("value", parameter.get("default")))
             if value is None:
@@ -285,7 +225,7 @@ class _Reader:
     def _branch(self, template: Template, node: str, inputs: Mapping[str, str]) -> Branch:
         place = f"template {template['name']}"
         dag = template["dag"]
-        _refuse_surplus(dag, _DAG_FIELDS, f"{place}.dag")
+        forms.refuse_surplus(dag, forms.DAG, f"{place}.dag")
         if "retryStrategy" in template:
             raise UnknownForm(place, "retryStrategy of a DAG is not known")
         tasks = [self._task(task, node, inputs, place) for task in dag["tasks"]]
@@ -297,7 +237,7 @@ class _Reader:
     def _task(self, task: Mapping[str, Any], node: str, inputs: Mapping[str, str], place: str) -> Task:
         name = task["name"]
         place = f"{place}.dag.tasks.{name}"
-        _refuse_surplus(task, _TASK_FIELDS, place)
+        forms.refuse_surplus(task, forms.TASK, place)
         arguments = {
             parameter: self._text(value, inputs, place)
             for parameter, value in _values(task.get("arguments", {})).items()
@@ -313,7 +253,7 @@ class _Reader:
     def _lane(self, template: Template, node: str, inputs: Mapping[str, str]) -> Lane:
         place = f"template {template['name']}"
         containers = template["containerSet"]
-        _refuse_surplus(containers, {"containers", "volumeMounts"}, f"{place}.containerSet")
+        forms.refuse_surplus(containers, forms.CONTAINER_SET, f"{place}.containerSet")
         return Lane(
             node,
             template["name"],
@@ -334,7 +274,7 @@ class _Reader:
 
     def _container(self, container: Mapping[str, Any], inputs: Mapping[str, str], place: str) -> Container:
         place = f"{place}.containerSet.containers.{container['name']}"
-        _refuse_surplus(container, _CONTAINER_FIELDS, place)
+        forms.refuse_surplus(container, forms.CONTAINER, place)
         args = tuple(self._text(argument, inputs, place) for argument in container.get("args", ()))
         if not args or args[0].startswith("-"):
             raise UnknownForm(place, "its first argument must be a key")

@@ -130,6 +130,12 @@ class Run:
         return self._workflow
 
     @property
+    def workflow_ended(self) -> bool:
+        """Whether the Workflow has ended."""
+        root = self._nodes.get(self.program.workflow)
+        return root is not None and root.fulfilled
+
+    @property
     def suspended(self) -> bool:
         """Whether the Workflow is suspended."""
         return bool(self._workflow and self._workflow["spec"].get("suspend"))

@@ -144,6 +144,13 @@ def record(run: Run) -> None:
     run.tell()
 
 
+def finish(run: Run) -> None:
+    """Take whatever steps are left for a run whose Workflow has ended."""
+    close(run)
+    if not is_recorded(run.execution):
+        record(run)
+
+
 def is_recorded(execution: Mapping[str, Any]) -> bool:
     """Whether nothing is left to do for an execution that has ended."""
     found = (execution.get("status") or {}).get("conditions") or ()
@@ -155,10 +162,15 @@ def has_ended(execution: Mapping[str, Any]) -> bool:
     return Phase.read((execution.get("status") or {}).get("phase")).terminal
 
 
+def without_recorded(status: Mapping[str, Any]) -> Object:
+    """A status that says nothing about whether its end is recorded."""
+    return {**status, "conditions": [each for each in status["conditions"] if each["type"] != ConditionType.RECORDED]}
+
+
 def _put_recorded(execution: Object, *, plan_gone: bool) -> None:
     status = execution["status"]
     reason = ConditionReason.PLAN_GONE if plan_gone else ConditionReason.RECORDED
-    others = [each for each in status["conditions"] if each["type"] != ConditionType.RECORDED]
+    others = without_recorded(status)["conditions"]
     wanted = [Wanted(ConditionType.RECORDED, ConditionStatus.TRUE, reason)]
     made = conditions.write(
         wanted, status["conditions"], generation=execution["metadata"].get("generation"), now=_now()

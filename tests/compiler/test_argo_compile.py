@@ -150,7 +150,8 @@ def test_a_lane_is_a_pod_with_a_container_an_action_listed_from_last_to_first_be
     assert lane["retryStrategy"] == {
         "limit": 2,
         "retryPolicy": "Always",
-        "expression": "lastRetry.status == 'Error' || lastRetry.exitCode == '143' || lastRetry.exitCode == '75'",
+        "expression": "lastRetry.status == 'Error' || lastRetry.exitCode == '143' || lastRetry.exitCode == '75'"
+        " || lastRetry.exitCode == '137'",
     }
     assert lane["outputs"]["parameters"] == [
         {"name": "result", "valueFrom": {"path": "/lane/result.json", "default": "{}"}}

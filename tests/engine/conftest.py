@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.fixture
-def unreadable_root() -> Iterator[Path]:
+def unwritable() -> Iterator[Path]:
     """A folder that may be read but not written, also for somebody else than its owner."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o555)

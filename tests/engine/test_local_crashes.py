@@ -9,7 +9,7 @@ import pytest
 
 from drplan.engine import store
 from drplan.engine.api import recorded
-from drplan.engine.errors import NotAllowed, PlanBusy
+from drplan.engine.errors import NotAllowed, PlanBusy, SecretsMissing
 from support import local
 from support.http_site import Answer, Site
 from support.plans import NAMESPACE, http, plan, stage, workflow
@@ -142,6 +142,30 @@ def test_runners_finish_their_action_although_the_engine_died_and_are_not_repeat
     assert pods == ["w-1-a(0)", "w-1-b(0)"]
 
 
+@pytest.mark.parametrize("survivors", [[], ["s1.w1.a2"], ["s1.w1.a1"]], ids=["none", "the waiting", "the acting"])
+def test_what_died_with_the_engine_is_started_again_in_its_lane(
+    survivors: list[str], tmp_path: Path, engines: local.Engines
+) -> None:
+    with local.HeldSite() as site:
+        let_go: list[bool] = []
+        site.hold("/a1", until=lambda: let_go)
+        manifests = [plan(stage("one", "a")), workflow("a", http("a1", f"{site.url}/a1"), http("a2", f"{site.url}/a2"))]
+        running = engines.start(tmp_path, local.snapshot_of(*manifests), name=NAME)
+        site.wait_for(1)
+        running.kill()
+        folder = store.StateFolder(tmp_path, NAMESPACE).execution(NAME).path
+        for runner in local.runners(folder):
+            if runner.key not in survivors:
+                runner.kill()
+        let_go.append(True)
+        execution = local.engine(tmp_path).resume(NAME)
+        assert execution["status"]["phase"] == "Succeeded"
+        assert site.count("/a1") == (1 if "s1.w1.a1" in survivors else 2)
+        assert site.count("/a2") == 1
+    pods = [node for node in local.nodes(tmp_path, NAME) if node["type"] == "Pod"]
+    assert [(pod["name"].rsplit(".", 1)[-1], pod["phase"]) for pod in pods] == [("w-1-a(0)", "Succeeded")]
+
+
 def test_a_cancel_ends_what_a_dead_engine_left_running(tmp_path: Path, engines: local.Engines) -> None:
     with local.HeldSite() as site:
         site.hold("/a1", until=lambda: local.fence(tmp_path, NAME).state == "Draining")
@@ -235,6 +259,68 @@ def test_a_graceful_cancel_does_not_wait_for_a_runner_that_was_killed(tmp_path: 
     assert local.phases(execution) == {"s1.w1.a1": "Unknown", "s1.w1.a2": "Skipped", "s2.w1.a1": "Skipped"}
     assert execution["status"]["phase"] == "Cancelled"
     _check_at_rest(tmp_path, phase="Cancelled")
+
+
+def test_a_run_that_was_left_behind_is_cancelled_without_its_secrets(tmp_path: Path, engines: local.Engines) -> None:
+    token = {"name": "token", "valueFrom": {"secretKeyRef": {"name": "pay-api", "key": "token"}}}
+    with local.HeldSite() as site:
+        site.hold("/a1", until=lambda: local.fence(tmp_path, NAME).state == "Draining")
+        url = f"{site.url}/a2?token=$(params.token)"
+        manifests = [
+            plan(stage("one", "a"), globalParams=[token]),
+            workflow("a", http("a1", f"{site.url}/a1"), http("a2", url)),
+        ]
+        started = engines.start(
+            tmp_path, local.snapshot_of(*manifests), name=NAME, environment={"SECRET_PAY_API_TOKEN": "s3cr3t"}
+        )
+        site.wait_for(1)
+        started.kill()
+        with pytest.raises(SecretsMissing):
+            local.engine(tmp_path).resume(NAME)
+        execution = local.engine(tmp_path).cancel(NAME)
+    assert execution["status"]["phase"] == "Cancelled"
+    assert calls(site) == ["/a1"]
+
+
+def test_a_lane_whose_closing_container_is_killed_is_tried_again_and_repeats_nothing(tmp_path: Path) -> None:
+    with local.HeldSite() as site:
+        let_go: list[bool] = []
+        site.hold("/a1", until=lambda: let_go)
+        manifests = [plan(stage("one", "a")), workflow("a", http("a1", f"{site.url}/a1", method="POST"))]
+        running = local.InBackground(lambda: local.run(tmp_path, *manifests))
+        site.wait_for(1)
+        folder = store.StateFolder(tmp_path, NAMESPACE).execution(NAME)
+        assert [runner.kill() for runner in local.runners(folder.path) if runner.closes] == [True]
+        let_go.append(True)
+        execution = running.end()
+        assert (execution["status"]["phase"], local.phases(execution)) == ("Succeeded", {"s1.w1.a1": "Succeeded"})
+        assert site.count() == 1
+    _check_at_rest(tmp_path)
+
+
+def test_a_retry_with_nothing_left_to_do_ends_at_once(tmp_path: Path) -> None:
+    attempts = 3
+    with local.HeldSite() as site:
+        let_go: list[bool] = []
+        site.hold("/a1", until=lambda: let_go)
+        manifests = [plan(stage("one", "a")), workflow("a", http("a1", f"{site.url}/a1"))]
+        running = local.InBackground(lambda: local.run(tmp_path, *manifests))
+        folder = store.StateFolder(tmp_path, NAMESPACE).execution(NAME)
+        for attempt in range(attempts):
+            site.wait_for(attempt + 1)
+            # A lane that is never closed is a failure for Argo, although its actions succeeded.
+            last = attempt == attempts - 1
+            killed = [runner.kill() for runner in local.runners(folder.path) if runner.closes or not last]
+            assert killed
+            assert all(killed)
+        let_go.append(True)
+        failed = running.end()
+        assert (failed["status"]["phase"], local.phases(failed)) == ("Failed", {"s1.w1.a1": "Succeeded"})
+        again = local.engine(tmp_path).retry(NAME)
+        assert (again["status"]["phase"], again["status"]["epoch"]) == ("Succeeded", 2)
+        assert site.count() == attempts
+        assert not folder.workflow(2).exists()
+    _check_at_rest(tmp_path)
 
 
 def test_an_engine_that_waits_while_paused_can_die_and_be_resumed(tmp_path: Path, engines: local.Engines) -> None:

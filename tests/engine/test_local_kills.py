@@ -68,11 +68,7 @@ class Killer:
             self.engine = self.engines.go_on(self.state, "resume", NAME)
             return
         folder = store.StateFolder(self.state, NAMESPACE).execution(NAME).path
-        found = [
-            runner
-            for runner in local.runners(folder)
-            if not runner.closes and self.lanes[runner.node] < RUNNER_KILLS_A_LANE
-        ]
+        found = [runner for runner in local.runners(folder) if self.lanes[runner.node] < RUNNER_KILLS_A_LANE]
         if found:
             victim = self.chance.choice(found)
             self.lanes[victim.node] += victim.kill()
@@ -155,4 +151,6 @@ def test_whatever_is_killed_nothing_is_done_twice_and_the_end_is_the_same(
                 assert execution["status"]["phase"] == "Succeeded"
             assert local.fence(state, NAME).state == "Closed"
             assert "currentExecution" not in local.stored_plan(state)["status"]
-            assert local.runners(store.StateFolder(state, NAMESPACE).execution(NAME).path) == []
+            # An engine that died between the start of a runner and its lock had a second one started, which is just ending.
+            folder = store.StateFolder(state, NAMESPACE).execution(NAME).path
+            local.wait_until(lambda made=folder: local.runners(made) == [])

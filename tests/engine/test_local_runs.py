@@ -131,6 +131,22 @@ def test_a_workflow_longer_than_a_lane_runs_as_a_chain(tmp_path: Path) -> None:
     assert calls == [f"/{k}" for k in range(1, 20)]
 
 
+def test_specs_too_large_for_the_workflow_reach_the_runners_in_files(tmp_path: Path) -> None:
+    body = "x" * 20_000
+    with Site() as site:
+        undo = {"type": "HTTP", "http": {"url": f"{site.url}/undo", "method": "POST", "body": body}}
+        large = http("large", f"{site.url}/large", method="POST", body=body, rollback=undo)
+        execution = local.run(tmp_path, plan(stage("one", "w", "w")), workflow("w", large, http("small", site.url)))
+        name = execution["metadata"]["name"]
+        revert = local.engine(tmp_path).start(local.revert_of_recorded(tmp_path, name))
+        bodies = {request.path: len(request.body) for request in site.received}
+    assert (execution["status"]["phase"], revert["status"]["phase"]) == ("Succeeded", "Succeeded")
+    assert bodies == {"/large": 20_000, "/": 0, "/undo": 20_000}
+    assert site.count("/undo") == 2
+    folder = store.StateFolder(tmp_path, NAMESPACE).execution(name)
+    assert len(list((folder.path / "configmaps").glob("*.json"))) == 2
+
+
 def test_the_state_says_the_same_when_it_is_folded_again(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
@@ -218,9 +234,9 @@ def test_an_execution_that_does_not_exist_is_named(tmp_path: Path) -> None:
             getattr(local.engine(tmp_path), command)("pay-execute-7")
 
 
-def test_a_state_folder_that_cannot_be_written_is_refused(tmp_path: Path, unreadable_root: Path) -> None:
+def test_a_state_folder_that_cannot_be_written_is_refused(tmp_path: Path, unwritable: Path) -> None:
     with local.unprivileged(), pytest.raises(StateUnavailable, match="must be readable and writable"):
-        local.run(unreadable_root, plan(stage("one", "w")), workflow("w", http("act")))
+        local.run(unwritable, plan(stage("one", "w")), workflow("w", http("act")))
 
 
 def test_an_execution_that_has_ended_cannot_be_resumed_or_cancelled(tmp_path: Path) -> None:

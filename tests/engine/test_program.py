@@ -50,7 +50,7 @@ def test_lanes_have_the_names_that_their_nodes_will_have() -> None:
     name = manifest["metadata"]["name"]
     lanes = {lane.node.removeprefix(name): lane for lane in read_program(manifest).lanes()}
     assert list(lanes) == [
-        ".s-1-one.w-1-a",
+        ".s-1-one.w-1-a.l-1",
         ".s-1-one.w-2-b.l-1",
         ".s-1-one.w-2-b.l-2",
         ".s-2-two.w-1-a",
@@ -96,7 +96,7 @@ def template(manifest: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def lane(manifest: dict[str, Any]) -> dict[str, Any]:
-    return template(manifest, "w-1-1")
+    return template(manifest, "w-2-1")
 
 
 def dag(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def container(manifest: dict[str, Any]) -> dict[str, Any]:
 
 FORMS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "an exit handler": (lambda m: m["spec"].update(onExit="plan"), "spec: field onExit is not known"),
-    "a deadline": (lambda m: m["spec"].update(activeDeadlineSeconds=5), "activeDeadlineSeconds is not known"),
+    "a deadline": (lambda m: m["spec"].update(activeDeadlineSeconds=5), "field activeDeadlineSeconds is not known"),
     "a template reference": (
         lambda m: m["spec"].update(workflowTemplateRef={"name": "x"}),
         "field workflowTemplateRef is not known",
     ),
     "a lost parameter": (lambda m: m["spec"]["arguments"].clear(), "parameter run is missing"),
-    "a script": (lambda m: lane(m).update(script={"image": "x"}), "template w-1-1: field script is not known"),
+    "a script": (lambda m: lane(m).update(script={"image": "x"}), "template w-2-1: field script is not known"),
     "steps": (lambda m: template(m, "s-1").update(steps=[[]]), "template s-1: field steps is not known"),
     "a hook of a task": (lambda m: dag(m)["tasks"][0].update(hooks={}), "tasks.w-1-a: field hooks is not known"),
     "a condition of a task": (
@@ -159,11 +159,11 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "another output": (lambda m: lane(m)["outputs"]["parameters"].clear(), "its one output must be result"),
     "an input that nobody gives": (
         lambda m: lane(m).update(inputs={"parameters": [{"name": "p"}]}),
-        "template w-1-1: input p is not given",
+        "template w-2-1: input p is not given",
     ),
     "a lane as entry point": (
-        lambda m: m["spec"].update(entrypoint="w-1-1"),
-        "template w-1-1: the entry point must be a DAG",
+        lambda m: m["spec"].update(entrypoint="w-2-1"),
+        "template w-2-1: the entry point must be a DAG",
     ),
 }
 

@@ -6,7 +6,10 @@ import pytest
 
 from drplan.engine import retries
 
-EXPRESSION = "lastRetry.status == 'Error' || lastRetry.exitCode == '143' || lastRetry.exitCode == '75'"
+EXPRESSION = (
+    "lastRetry.status == 'Error' || lastRetry.exitCode == '143' || lastRetry.exitCode == '75'"
+    " || lastRetry.exitCode == '137'"
+)
 
 
 def strategy(**changes):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,7 @@ from drplan.engine import store
 from drplan.engine.errors import EngineRunning, StateDamaged, StateUnavailable
 from drplan.engine.store import EngineLock, StateFolder
 from drplan.engine.watch import FileWatch, RecordsWatch
+from support.local import unprivileged
 
 
 def test_a_change_counts_the_resource_version_up(tmp_path: Path) -> None:
@@ -78,11 +78,21 @@ def test_a_process_killed_while_writing_leaves_the_old_content(tmp_path: Path) -
     assert after == {"a": 1, "b": 3, "metadata": {"resourceVersion": "2"}}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(StateUnavailable, match="Permission denied; the state folder must be readable and writable"):
-        store.update(tmp_path / "thing.json", lambda thing: {**thing, "a": 1})
+def test_a_folder_that_cannot_be_written_is_named(unwritable: Path) -> None:
+    with (
+        unprivileged(),
+        pytest.raises(StateUnavailable, match="Permission denied; the state folder must be readable and writable"),
+    ):
+        store.update(unwritable / "thing.json", lambda thing: {**thing, "a": 1})
+
+
+def test_folders_that_were_never_completed_are_swept_away(tmp_path: Path) -> None:
+    for name in (".aside-1-dead", ".aside-2-alive", "whole"):
+        (tmp_path / name).mkdir()
+    held = EngineLock.take(tmp_path / ".aside-2-alive", "alive")
+    store.sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".aside-2-alive", "whole"]
+    held.release()
 
 
 def test_a_state_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
