@@ -95,7 +95,8 @@ def is_drained(evidence: Evidence) -> bool:
 def _force(graph: Graph, fence: Fence, evidence: Evidence) -> Step:
     workflow = evidence.workflow
     if workflow is not None and workflow.complete:
-        return Step(fence)
+        # Argo calls a stopped Workflow finished while its processes still run.
+        return Step(fence, delete_pods=workflow.stopped)
     if workflow is not None and all_ended(graph, evidence):
         return Step(fence, _let_go(workflow))
     closed = fence.close(time=format_time(evidence.now))

@@ -27,8 +27,8 @@ from compiler.model.phases import Mode, OperationType, Phase, Reason
 from syncer.links import relink
 from syncer.nodes import Workflow
 
-_DEPTH = 1
-"""Dots in the key of what may still hold something; templates that call themselves end here."""
+_LEVELS = "swl"
+"""First letters of tasks from the outside inwards; templates that call themselves do not go inwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,13 @@ def _restrict_use(use: WorkflowUse, keys: Collection[str], decided: Decided) -> 
 
 
 def _keys_below(
-    template: Mapping[str, Any] | None, templates: Mapping[Any, Mapping[str, Any]], prefix: str
+    template: Mapping[str, Any] | None,
+    templates: Mapping[Any, Mapping[str, Any]],
+    prefix: str,
+    levels: str = _LEVELS,
 ) -> Iterator[str]:
     """Keys of the actions that a template runs; the template of a lane is shared, its place comes from the task."""
-    if template is None or prefix.count(".") > _DEPTH:
+    if template is None:
         return
     for container in (template.get("containerSet") or {}).get("containers") or ():
         position = position_of_task(container.get("name") or "")
@@ -162,9 +165,10 @@ def _keys_below(
     tasks: Sequence[Mapping[str, Any]] = (template.get("dag") or {}).get("tasks") or ()
     for task in tasks:
         position = position_of_task(task.get("name") or "")
-        if position is not None:
+        if position is not None and position[0] in levels:
             below = templates.get(task.get("template"))
-            yield from _keys_below(below, templates, _deeper(prefix, position))
+            inner = levels[levels.index(position[0]) + 1 :]
+            yield from _keys_below(below, templates, _deeper(prefix, position), inner)
 
 
 def _deeper(prefix: str, position: tuple[str, int]) -> str:

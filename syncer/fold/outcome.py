@@ -13,8 +13,11 @@ import msgspec
 
 from compiler.model.phases import Phase
 
+_NAMES = {"start": "startTime", "end": "completionTime", "retries": "retryCount"}
+"""How a lane's result calls the fields that have another name here."""
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
+
+class Outcome(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
     """Where an action is.
 
     Attributes:
@@ -44,10 +47,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         return msgspec.json.decode(self.outputs) if bytes(self.outputs) else None
 
 
-_NAMES = {"start": "startTime", "end": "completionTime", "retries": "retryCount"}
-
-
-class Reported(Outcome, frozen=True, gc=False, kw_only=True, rename=_NAMES):
+class Reported(Outcome, frozen=True, gc=False, kw_only=True):
     """The end of an action as its runner left it in the lane; outputs stay packed until somebody shows them."""
 
     key: str

@@ -15,14 +15,12 @@ from compiler.model.names import LABEL_EPOCH
 from compiler.model.phases import ConditionReason, Phase
 from syncer.fold import conditions
 from syncer.fold.evidence import Evidence, gather
-from syncer.fold.render import add_times, encoded_size, render, summarize
+from syncer.fold.render import add_times, render, summarize
 from syncer.fold.tree import StageResult, grow
 from syncer.fold.verdict import Verdict, judge
 from syncer.nodes import Workflow
 from syncer.records import Records
 from syncer.times import earliest, format_time, latest
-
-__all__ = ["encoded_size", "fold", "refused", "waiting"]
 
 _CARRIED = ("planRef", "snapshotRef", "resolvedParams", "revertedBy")
 """Fields that no fold can find out."""

@@ -151,6 +151,6 @@ def test_whatever_is_killed_nothing_is_done_twice_and_the_end_is_the_same(
                 assert execution["status"]["phase"] == "Succeeded"
             assert local.fence(state, NAME).state == "Closed"
             assert "currentExecution" not in local.stored_plan(state)["status"]
-            # An engine that died between the start of a runner and its lock had a second one started, which is just ending.
+            # An engine that died between start and lock of a runner had a second one started, which is just ending.
             folder = store.StateFolder(state, NAMESPACE).execution(NAME).path
             local.wait_until(lambda made=folder: local.runners(made) == [])

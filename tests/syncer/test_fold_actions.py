@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.graphs import SKIPPED, action, graph, stage, use
-from support.trees import PHANTOM, SIGNALLED, Argo, entry, execution, failed, folded, opened, record
 
 from compiler.model.phases import DependsOnPolicy, WorkflowFailurePolicy
+from support.graphs import SKIPPED, action, graph, stage, use
+from support.trees import PHANTOM, SIGNALLED, Argo, entry, execution, failed, folded, opened, record
 from syncer.decide.fence import Fence
 
 ONE = graph(stage(use("a")))
@@ -322,9 +322,7 @@ class TestLaterRuns:
     )
     @pytest.mark.parametrize("fence", [{"epoch": 2}, {"run": 2}], ids=["drplan retry", "argo retry"])
     def test_what_succeeded_stands_and_the_rest_is_tried_again(self, phase, shown, fence):
-        tree = folded(
-            ONE, Argo().workflow(), [record(KEY, phase)], execution=execution(fence=opened(**fence))
-        )
+        tree = folded(ONE, Argo().workflow(), [record(KEY, phase)], execution=execution(fence=opened(**fence)))
         assert tree.phase(KEY) == shown
 
     def test_what_the_new_run_did_not_come_back_to_keeps_its_end(self):
