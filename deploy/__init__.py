@@ -1,0 +1,1 @@
+"""What installs drplan: images now, manifests for clusters beside them."""
