@@ -4,10 +4,10 @@
     python -m bed shell --name demo
     python -m bed down --name demo
 
-A bed is one process tree in namespaces of its own (process ids, mounts, network, cgroups, host name). Its first process
-is the *keeper*, which starts, stops and lists all others on request; when it ends, the kernel ends all that it kept, and
-with the last process its mounts, its interfaces and its address space are gone. So nothing needs to be searched for in
-order to be cleaned up, whoever was killed and however.
+A bed is one process tree in namespaces of its own (process ids, mounts, network, cgroups, host name). Its first
+process is the *keeper*, which starts, stops and lists all others on request; when it ends, the kernel ends all that
+it kept, and with the last process its mounts, its interfaces and its address space are gone. So nothing needs to be
+searched for in order to be cleaned up, whoever was killed and however.
 
 | module | what it knows |
 | --- | --- |

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
+import json
 import subprocess
-from typing import Any
+from pathlib import Path
 
 from bed import build
 from bed.build import program
 from bed.client import Bed
 from bed.images import EXECUTOR_IMAGE
+from bed.kube import Object
 
 NAMESPACE = "argo"
 CONTROLLER = "workflow-controller"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 CONTROLLER_CONFIG = """\
 executor:
@@ -33,10 +33,38 @@ CONTROLLER_ENVIRONMENT = {
 
 
 def define(bed: Bed) -> None:
-    """Apply Argo's kinds."""
-    for definition in sorted(build.argo_crds().glob("*.yaml")):
-        plural = definition.stem.removeprefix("argoproj.io_")
-        bed.kube.apply_text(f"{DEFINITIONS}/{plural}.argoproj.io", definition.read_bytes())
+    """Apply Argo's kinds, and wait until the API server serves them."""
+    definitions = [_read(path) for path in sorted(build.argo_crds().glob("*.yaml"))]
+    for definition in definitions:
+        bed.kube.apply(definition)
+    served = [_served(definition) for definition in definitions]
+    bed.wait("Argo's kinds are served", lambda: all(bed.kube.get(path) is not None for path in served))
+
+
+def _served(definition: Object) -> str:
+    spec = definition["spec"]
+    return f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}?limit=1"
+
+
+def _read(definition: Path) -> Object:
+    """A definition, kept as JSON beside its YAML: the largest is longer than a request may be, until it is compact."""
+    compact = definition.with_suffix(".json")
+    if not compact.exists():
+        reading = [
+            str(program("kubectl")),
+            "patch",
+            "--local",
+            "--type=merge",
+            "--patch={}",
+            "--output=json",
+            "--filename",
+        ]
+        done = subprocess.run([*reading, str(definition)], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        aside = compact.with_suffix(".partial")
+        aside.write_text(json.dumps(json.loads(done.stdout), separators=(",", ":")))
+        aside.rename(compact)
+    value: Object = json.loads(compact.read_text())
+    return value
 
 
 def start(bed: Bed) -> None:

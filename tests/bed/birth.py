@@ -1,10 +1,11 @@
 """Makes the bed's first process: one that has left the machine's namespaces for new ones, and becomes the keeper.
 
-    python -m bed.birth NAME ROOT
+    python -m bed.birth NAME ROOT [OWNER]
 
-It talks with whoever started it over its standard input and output, a line each: it prints the keeper's process id, as
-the machine sees it, and the port that it listens on; it waits for any answer, so that the starter has time to write both
-down; then it makes the surroundings and prints a last line. A starter that dies before it has answered leaves nothing.
+It talks with whoever started it over its standard input and output, a line each: it prints the keeper's process id,
+as the machine sees it, and the port that it listens on; it waits for any answer, so that the starter has time to
+write both down; then it makes the surroundings and prints a last line. A starter that dies before it has answered
+leaves nothing.
 
 What programs write outside of the bed's own folder goes to memory that ends with the bed: `/run`, and a layer over
 `/var`.
@@ -31,8 +32,11 @@ PORTS = range(16443, 16943)
 
 
 def main() -> None:
-    """Become the keeper of the bed that the command line names, whose files lie below a root."""
-    name, root = sys.argv[1:]
+    """Become the keeper of the bed that the command line names.
+
+    Its files lie below the root. The owner is an open descriptor of the process that the bed is to end with.
+    """
+    name, root, *owner = sys.argv[1:]
     places = Places(name, Path(root))
     trees = cgroups.hierarchies(places.name)
     outside = _listen()
@@ -45,7 +49,7 @@ def main() -> None:
     if not sys.stdin.readline():
         os._exit(1)
     _furnish(places, trees)
-    keeper = Keeper(places, outside)
+    keeper = Keeper(places, outside, owner=int(owner[0]) if owner else None)
     print("ready", flush=True)
     _let_go_of_starter(places.logs / "keeper.log")
     keeper.serve()

@@ -77,17 +77,17 @@ class Bed:
         """Start a program that was stopped, as it was started before; False when it runs."""
         return bool(self._ask({"do": "start", "name": name})["started"])
 
-    def signal(self, name: str, number: int) -> bool:
+    def send(self, name: str, number: int) -> bool:
         """Send a signal to a program; False when it does not run."""
         return bool(self._ask({"do": "signal", "name": name, "signal": number})["sent"])
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> None:
         """End a program and wait until it is gone; one that takes too long is killed."""
         deadline = time.monotonic() + STOP_SECONDS
-        self.signal(name, number)
+        self.send(name, number)
         while self.programs()[name]["exit"] is None:
             if time.monotonic() > deadline:
-                self.signal(name, signal.SIGKILL)
+                self.send(name, signal.SIGKILL)
             time.sleep(POLL_SECONDS)
 
     def programs(self) -> dict[str, Message]:
@@ -112,7 +112,9 @@ class Bed:
             programs = self.programs()
             for name in needs:
                 if programs[name]["exit"] is not None:
-                    raise BedProblem(f"{name} ended with {programs[name]['exit']} before {what}:\n{self.log_tail(name)}")
+                    raise BedProblem(
+                        f"{name} ended with {programs[name]['exit']} before {what}:\n{self.log_tail(name)}"
+                    )
             if time.monotonic() > deadline:
                 tails = "\n".join(self.log_tail(name) for name in needs)
                 raise BedProblem(f"not {what} after {seconds:.0f} s:\n{tails}")

@@ -1,6 +1,7 @@
 """The keeper: the first process of a bed, which starts its programs, tells which of them run, and collects the ended.
 
-It listens on a socket in the bed's folder. A connection carries one request and one answer, each a JSON object on a line:
+It listens on a socket in the bed's folder. A connection carries one request and one answer, each a JSON object on a
+line:
 
 | request | answer |
 | --- | --- |
@@ -9,9 +10,9 @@ It listens on a socket in the bed's folder. A connection carries one request and
 | `{"do": "signal", "name", "signal"}` | `{"sent": false}` when it does not run |
 | `{"do": "list"}` | `{"programs": {name: {"pid", "exit", "starts"}}}`, `exit` null while it runs |
 
-As parent of what it starts the keeper knows a program by more than its number: an id is not used again before the keeper
-has collected the ended process. Programs lead sessions of their own; what they leave behind becomes the keeper's.
-When the keeper ends, for whatever reason, the kernel ends everything in the bed.
+As parent of what it starts the keeper knows a program by more than its number: an id is not used again before the
+keeper has collected the ended process. Programs lead sessions of their own; what they leave behind becomes the
+keeper's. When the keeper ends, for whatever reason, the kernel ends everything in the bed.
 """
 
 from __future__ import annotations
@@ -56,13 +57,15 @@ class Program:
 class Keeper:
     """Keeps the programs of one bed."""
 
-    def __init__(self, places: Places, outside: socket.socket) -> None:
+    def __init__(self, places: Places, outside: socket.socket, *, owner: int | None) -> None:
         """Start to listen, and forward what reaches the machine's port into the bed.
 
         Args:
             places: the bed's.
             outside: the listening socket in the machine's network.
+            owner: a descriptor of the process that the bed ends with; None when it ends with none.
         """
+        self._owner = owner
         self._places = places
         self._programs: dict[str, Program] = {}
         self._doors = selectors.DefaultSelector()
@@ -72,7 +75,7 @@ class Keeper:
         self._forward(outside)
 
     def serve(self) -> None:
-        """Answer requests for ever."""
+        """Answer requests, for as long as there is an owner."""
         woken, wakes = socket.socketpair()
         woken.setblocking(False)
         wakes.setblocking(False)
@@ -80,9 +83,13 @@ class Keeper:
         signal.set_wakeup_fd(wakes.fileno())
         self._doors.register(woken, selectors.EVENT_READ)
         self._doors.register(self._listener, selectors.EVENT_READ)
+        if self._owner is not None:
+            self._doors.register(self._owner, selectors.EVENT_READ)
         while True:
             self._collect()
             for key, _ in self._doors.select():
+                if key.fileobj == self._owner:
+                    return
                 if key.fileobj is woken:
                     woken.recv(4096)
                 else:

@@ -49,15 +49,12 @@ class Kube:
         return json.loads(body) if status == http.HTTPStatus.OK else None
 
     def apply(self, value: Object) -> None:
-        """Apply an object on the server's side."""
-        self.apply_text(_path(value), json.dumps(value).encode())
-
-    def apply_text(self, path: str, text: bytes) -> None:
-        """Apply an object that is written as YAML or JSON.
+        """Apply an object on the server's side.
 
         Raises:
             BedProblem: the API server refused it.
         """
+        path, text = _path(value), json.dumps(value, separators=(",", ":")).encode()
         query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
         status, body = self._request("PATCH", f"{path}?{query}", text, "application/apply-patch+yaml")
         if status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):

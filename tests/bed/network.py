@@ -1,7 +1,8 @@
 """The bed's network: addresses that exist in its namespace alone, hence the same in every bed.
 
-There is no route out of it: what runs in a bed reaches the bed and nothing else, and with the bed it is gone. The node's
-address sits on a bridge of its own, since kubelet refuses a loopback address and not every kernel has dummy devices.
+There is no route out of it: what runs in a bed reaches the bed and nothing else, and with the bed it is gone. The
+node's address sits on a bridge of its own, since kubelet refuses a loopback address and not every kernel has dummy
+devices.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def make() -> None:
         ("link", "add", NODE_BRIDGE, "type", "bridge"),
         ("address", "add", f"{NODE_ADDRESS}/32", "dev", NODE_BRIDGE),
         ("link", "set", NODE_BRIDGE, "up"),
+        # Nobody is asked for these, kube-proxy turns them into others; but without a route they are not even sent.
+        ("route", "add", SERVICE_RANGE, "dev", NODE_BRIDGE),
     )
     for arguments in commands:
         subprocess.run([command("ip"), *arguments], check=True)

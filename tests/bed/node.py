@@ -7,6 +7,7 @@ machine lacks: it makes no groups for the qualities of service, measures no loca
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from bed import images
@@ -96,14 +97,13 @@ def _start_controllers(bed: Bed) -> None:
             f"--root-ca-file={authority.ca}",
             f"--cluster-signing-cert-file={authority.ca}",
             f"--cluster-signing-key-file={authority.key('ca')}",
+            f"--flex-volume-plugin-dir={_volume_plugins(bed)}",
             "--use-service-account-credentials",
             "--leader-elect=false",
         ],
     )
     kubeconfig = authority.write_kubeconfig(SCHEDULER, bed.state.port)
-    bed.start(
-        "kube-scheduler", [str(program("kube-scheduler")), f"--kubeconfig={kubeconfig}", "--leader-elect=false"]
-    )
+    bed.start("kube-scheduler", [str(program("kube-scheduler")), f"--kubeconfig={kubeconfig}", "--leader-elect=false"])
 
 
 def _start_kubelet(bed: Bed) -> None:
@@ -137,7 +137,7 @@ def _kubelet_config(bed: Bed) -> dict[str, Any]:
         "localStorageCapacityIsolation": False,
         "resolvConf": str(bed.places.settings / "resolv.conf"),
         "podLogsDir": str(bed.places.logs / "pods"),
-        "volumePluginDir": str(bed.places.run / "volume-plugins"),
+        "volumePluginDir": str(_volume_plugins(bed)),
         "clusterDNS": [DNS_SERVICE],
         "clusterDomain": CLUSTER_DOMAIN,
         "authentication": {
@@ -202,6 +202,11 @@ def _start_dns(bed: Bed) -> None:
             "endpoints": [{"addresses": [NODE_ADDRESS]}],
         }
     )
+
+
+def _volume_plugins(bed: Bed) -> Path:
+    """A folder that kubelet and the controllers would otherwise make on the machine."""
+    return bed.places.run / "volume-plugins"
 
 
 def _node_ready(bed: Bed) -> bool:

@@ -52,8 +52,8 @@ class Places:
         places = Places(name, state_folder() / name)
         if len(os.fsencode(places.containerd_socket)) > LONGEST_SOCKET_PATH:
             raise BedProblem(
-                f"{places.containerd_socket} is longer than the {LONGEST_SOCKET_PATH} bytes that a socket's path may have:"
-                " use a shorter name, or a shorter XDG_STATE_HOME"
+                f"{places.containerd_socket} is longer than the {LONGEST_SOCKET_PATH} bytes that a socket's path may"
+                " have: use a shorter name, or a shorter XDG_STATE_HOME"
             )
         return places
 

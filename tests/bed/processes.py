@@ -90,7 +90,9 @@ def below(keeper: Identity) -> dict[int, str]:
                 with suppress(OSError):
                     if os.readlink(folder / "ns/pid") == namespace:
                         command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-                        found[int(folder.name)] = command.decode(errors="replace").strip()
+                        # One that has ended has none, though its parent may not have asked for it.
+                        if command:
+                            found[int(folder.name)] = command.decode(errors="replace").strip()
     return found
 
 

@@ -1,7 +1,7 @@
 """What is known about a bed that runs, in one JSON file, so that any process can use it and end it.
 
-The file is written before what it tells about is made. So whoever is killed and whenever, what a bed may have left can be
-read from it.
+The file is written before what it tells about is made. So whoever is killed and whenever, what a bed may have left
+can be read from it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from bed.places import Places, state_folder
@@ -80,9 +81,17 @@ def names() -> list[str]:
 def locked(places: Places) -> Iterator[None]:
     """Be the only one who changes the bed; waits for whoever does."""
     places.lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while True:
+        with places.lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_at(lock.fileno(), places.lock):
+                yield
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the file is the one at the path: whoever held a lock may have removed it, and others hold a new one."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
