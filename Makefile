@@ -32,10 +32,10 @@ typecheck: install ## Check all types (mypy --strict)
 	$(BIN)/mypy
 
 test: install ## Run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not bed"
 
 test-fast: install ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long and not bed"
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
