@@ -4,9 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+NAME ?= bed
+TIER ?= full
+BED := PYTHONPATH=tests $(PYTHON) -m bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint typecheck test test-fast demo demo-failure bench crds docs golden verify lock clean
+.PHONY: help install fmt lint typecheck test test-fast test-bed demo demo-failure bench crds docs golden verify lock \
+	image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +41,9 @@ test: install ## Run all tests
 test-fast: install ## Run the tests that take seconds
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long and not bed"
 
+test-bed: install ## Run the tests on real Kubernetes and Argo (root on Linux; the first time builds them)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m bed
+
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
 
@@ -58,6 +65,28 @@ golden: install ## Write the golden files anew; review them as a diff
 verify: crds docs golden ## Generate everything and fail when something differs from what is committed
 	@git diff --exit-code -- crds docs tests/golden || (echo "generated files differ: commit them"; exit 1)
 	@test -z "$$(git status --porcelain -- crds docs tests/golden)" || (git status --short -- crds docs tests/golden; exit 1)
+
+image: install ## Build the image of runner and syncer as an OCI archive, without Docker
+	$(BIN)/python -m deploy.image
+
+install-bed: ## Install the Debian packages that test bed and image need
+	apt-get update --quiet
+	apt-get install --yes --quiet --no-install-recommends mmdebstrap $$($(BED) packages)
+
+bed-build: ## Build the test bed's programs that are not in the cache
+	@$(BED) build
+
+bed-up: ## Bring up a test bed (NAME=bed, TIER=full or api)
+	@$(BED) up --name $(NAME) --tier $(TIER)
+
+bed-down: ## End a test bed and all that belongs to it
+	@$(BED) down --name $(NAME)
+
+bed-status: ## Show the test beds that there are
+	@$(BED) status
+
+bed-shell: install ## Open a shell in a test bed, with kubectl, argo and drplan
+	@PYTHONPATH=tests $(BIN)/python -m bed shell --name $(NAME)
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \

@@ -6,13 +6,12 @@ snapshot is kept with the execution (gzip, in ConfigMaps or a file) as the JSON 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from compiler.model.names import KIND_PLAN, KIND_WORKFLOW
+from compiler.model.names import KIND_PLAN, KIND_WORKFLOW, digest
 from compiler.model.parameters import Parameter
 from compiler.model.phases import OperationType, Phase, Reason
 from compiler.model.plan import DRPlan
@@ -179,8 +178,7 @@ class Snapshot:
 
     def hash(self) -> str:
         """SHA-256 of its canonical JSON."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(json.dumps(self.to_json(), sort_keys=True, separators=(",", ":")), 64)
 
 
 def by_id(workflows: Iterable[DRWorkflow]) -> dict[WorkflowId, DRWorkflow]:

@@ -6,7 +6,6 @@ Kubernetes (63 for a label value and for a Workflow, 253 for an object) and of A
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 GROUP = "dr.bkbcs.tencent.com"
@@ -92,6 +91,8 @@ _SLUG_DROP = re.compile(r"[^a-z0-9]+")
 
 def digest(text: str, length: int = 10) -> str:
     """Return the first `length` hexadecimal digits of the SHA-256 of a text."""
+    import hashlib  # takes milliseconds, and most commands name nothing
+
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 

@@ -1,4 +1,8 @@
-"""Fields that no model names: the API server drops them, so whoever wrote one believes something that is not so."""
+"""Fields that no model names: the API server drops them, so whoever wrote one believes something that is not so.
+
+One that is almost a known name is a slip that changes what runs (`dependOn`) and is refused; any other is a warning, as
+manifests for the older controller may carry fields that never meant anything.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,12 @@ _ROLLBACK = "rollback"
 
 
 def unknown_fields(document: Document) -> Iterator[Violation]:
-    """Warn of every field of an object that its kind does not have."""
+    """Every field of an object that its kind does not have: an error next to a known name, else a warning."""
     for path, names in _unknown(model_of(document.ref.kind), document.value, ()):
         near = closest(str(path[-1]), names)
         hint = f'; did you mean "{near}"?' if near else ""
-        yield Violation(document.ref, path, f'unknown field "{dotted(path)}"{hint}', Severity.WARNING)
+        severity = Severity.ERROR if near else Severity.WARNING
+        yield Violation(document.ref, path, f'unknown field "{dotted(path)}"{hint}', severity)
 
 
 def _unknown(model: type[Model], value: Any, path: Path) -> Iterator[tuple[Path, list[str]]]:

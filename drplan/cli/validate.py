@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 @click.command("validate")
 @options.files
 @click.argument("more", nargs=-1, metavar="[PATH]...")
+@click.option("--strict", is_flag=True, help="Let warnings fail the command, too.")
 @options.output("text", "json", default="text")
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], more: tuple[str, ...], output: str) -> None:
+def command(ctx: click.Context, paths: tuple[str, ...], more: tuple[str, ...], *, strict: bool, output: str) -> None:
     """Check manifests of plans, workflows and executions: their shape and all rules, offline.
 
     Errors and warnings go to stderr as file:line:column: message, all at once; with -o json they are a list on stdout.
-    Warnings alone do not fail the command.
+    Warnings alone do not fail the command, unless --strict is given.
     """
     from compiler.manifests import Problem, load, to_json
     from compiler.rules import check
@@ -40,7 +41,8 @@ def command(ctx: click.Context, paths: tuple[str, ...], more: tuple[str, ...], o
         for problem in problems:
             click.echo(str(problem), err=True)
         click.echo(_summary(problems, objects))
-    ctx.exit(Exit.INPUT if any(problem.is_error for problem in problems) else Exit.OK)
+    failed = any(strict or problem.is_error for problem in problems)
+    ctx.exit(Exit.INPUT if failed else Exit.OK)
 
 
 def _summary(problems: Sequence[Problem], objects: int) -> str:

@@ -15,8 +15,10 @@ searched for in order to be cleaned up, whoever was killed and however.
 | `requirements` | what a machine must have |
 | `places`, `state` | where a bed's files lie, and what is known about a bed that runs |
 | `birth`, `keeper`, `client` | the first process, what it does, and how to talk to it |
+| `processes`, `kernel` | which process is whose; system calls that Python has no names for |
 | `cgroups`, `network`, `forwarder` | the surroundings that the first process makes |
-| `certificates`, `images` | files that the programs read |
+| `certificates`, `images`, `kube` | files that the programs read, and the API server asked directly |
 | `api`, `node`, `argo` | the programs: control plane, node, workflows |
-| `lifecycle`, `cli` | up and down, for Python and for people |
+| `lifecycle`, `cli`, `shell` | up and down, for Python and for people |
+| `kind` | the same as pytest-kind wants it |
 """

@@ -31,6 +31,17 @@ PORTS = range(16443, 16943)
 """Where the API servers of beds listen; below the ports that the kernel hands out."""
 
 
+TUNABLES = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
+}
+"""What kubelet wants of the kernel, and is shown: what differs it would set, for the whole machine and for good."""
+
+
 def main() -> None:
     """Become the keeper of the bed that the command line names.
 
@@ -82,6 +93,10 @@ def _furnish(places: Places, trees: Sequence[Hierarchy]) -> None:
     upper.mkdir(parents=True)
     work.mkdir()
     mount("overlay", Path("/var"), options=f"lowerdir=/var,upperdir={upper},workdir={work}")
+    for name, value in TUNABLES.items():
+        shown = Path("/run/bed") / name.replace("/", ".")
+        shown.write_text(value)
+        mount("", Path("/proc/sys") / name, source=shown, flags=MS_BIND)
     # The bed's own folder may lie below one of them, and containerd needs it as it is.
     places.root.mkdir(parents=True, exist_ok=True)
     mount("", places.root, source=f"/proc/self/fd/{own}", flags=MS_BIND)

@@ -21,6 +21,7 @@ from bed.state import State, load
 ANSWER_SECONDS = 30.0
 POLL_SECONDS = 0.05
 STOP_SECONDS = 30.0
+WAIT_SECONDS = 180.0
 LOG_TAIL = 15
 
 
@@ -82,10 +83,19 @@ class Bed:
         return bool(self._ask({"do": "signal", "name": name, "signal": number})["sent"])
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> None:
-        """End a program and wait until it is gone; one that takes too long is killed."""
+        """End a program and wait until it is gone; one that takes too long is killed.
+
+        Raises:
+            BedProblem: the bed has no such program, or it cannot be ended.
+        """
+        known = self.programs()
+        if name not in known:
+            raise BedProblem(f"bed {self.places.name} has no program {name}, it has {', '.join(sorted(known))}")
         deadline = time.monotonic() + STOP_SECONDS
         self.send(name, number)
         while self.programs()[name]["exit"] is None:
+            if time.monotonic() > deadline + STOP_SECONDS:
+                raise BedProblem(f"{name} of bed {self.places.name} does not end, even killed")
             if time.monotonic() > deadline:
                 self.send(name, signal.SIGKILL)
             time.sleep(POLL_SECONDS)
@@ -95,7 +105,9 @@ class Bed:
         programs: dict[str, Message] = self._ask({"do": "list"})["programs"]
         return programs
 
-    def wait(self, what: str, check: Callable[[], bool], *, seconds: float = 60.0, needs: Sequence[str] = ()) -> None:
+    def wait(
+        self, what: str, check: Callable[[], bool], *, seconds: float = WAIT_SECONDS, needs: Sequence[str] = ()
+    ) -> None:
         """Wait until a check holds.
 
         Args:
@@ -117,7 +129,7 @@ class Bed:
                     )
             if time.monotonic() > deadline:
                 tails = "\n".join(self.log_tail(name) for name in needs)
-                raise BedProblem(f"not {what} after {seconds:.0f} s:\n{tails}")
+                raise BedProblem(f"waited {seconds:.0f} s in vain until {what}:\n{tails}")
             time.sleep(POLL_SECONDS)
 
     def log_tail(self, name: str) -> str:

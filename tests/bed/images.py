@@ -8,8 +8,10 @@ import json
 import re
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bed.build import folder, program
 from bed.places import Places
@@ -19,6 +21,11 @@ from bed.versions import ARGO, PAUSE, TOOL_OF_PROGRAM
 
 NAMESPACE = "k8s.io"
 """Where containerd keeps what is Kubernetes'."""
+
+LISTINGS = ("manifest.json", "index.json")
+"""Files of an archive: Docker's, and that of an OCI layout. Newer Dockers write both."""
+NAME_NOTES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+"""Annotations of a manifest that hold the image's name, the one that counts first."""
 
 IMPORTED = re.compile(r"^unpacking (\S+) ", re.MULTILINE)
 
@@ -88,10 +95,11 @@ def load(places: Places, archive: Path) -> list[str]:
         The names of the images.
 
     Raises:
-        BedProblem: it is no such archive.
+        BedProblem: it is no such archive, or its names are not those that a node would look for.
     """
     if not archive.is_file():
         raise BedProblem(f"there is no image archive {archive}")
+    _check_names(archive)
     done = subprocess.run(
         [*_ctr(places), "images", "import", "--all-platforms", str(archive)],
         stdin=subprocess.DEVNULL,
@@ -103,6 +111,53 @@ def load(places: Places, archive: Path) -> list[str]:
     if done.returncode or not names:
         raise BedProblem(f"{archive} cannot be loaded: {(done.stderr or done.stdout).strip() or 'it names no image'}")
     return names
+
+
+def names_in(archive: Path) -> set[str]:
+    """The names of the images in an archive, whichever of the two forms it has; none when it has neither."""
+    found: set[str] = set()
+    for listing in _listings(archive):
+        if isinstance(listing, list):
+            found.update(name for image in listing for name in image.get("RepoTags") or ())
+        else:
+            found.update(filter(None, map(_name_noted, listing.get("manifests", ()))))
+    return found
+
+
+def _check_names(archive: Path) -> None:
+    """Refuse names that a node would not find, nor anything else of the same content then.
+
+    The node looks for a name without a host at a registry, under a longer name; `docker save` is known to mean that.
+    """
+    indexes = [listing for listing in _listings(archive) if not isinstance(listing, list)]
+    names = [_name_noted(manifest) for index in indexes for manifest in index.get("manifests", ())]
+    bare = [name for name in names if name and not _has_host(name)]
+    if bare and len(indexes) == len(_listings(archive)):
+        raise BedProblem(
+            f"{archive} names its images {', '.join(bare)}, and a node looks for such a name at a registry: begin the"
+            " name in the archive with a host, as in drplan.local/runner:dev"
+        )
+
+
+def _listings(archive: Path) -> list[Any]:
+    """What an archive has to say about its images: a list as Docker writes it, the index of an OCI layout, or both."""
+    try:
+        with tarfile.open(archive) as opened:
+            entries = {entry.name.removeprefix("./"): entry for entry in opened}
+            listings = [opened.extractfile(entries[name]) for name in LISTINGS if name in entries]
+            return [json.load(listing) for listing in listings if listing is not None]
+    except (OSError, tarfile.TarError, ValueError):
+        return []
+
+
+def _name_noted(manifest: Mapping[str, Any]) -> str | None:
+    notes = manifest.get("annotations", {})
+    return next((notes[key] for key in NAME_NOTES if key in notes), None)
+
+
+def _has_host(name: str) -> bool:
+    first, slash, _ = name.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
 
 def runtime_answers(places: Places) -> bool:

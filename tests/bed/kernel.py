@@ -21,7 +21,7 @@ def leave_namespaces() -> None:
 
 
 def mount(kind: str, target: Path, *, source: Path | str = "", flags: int = 0, options: str = "") -> None:
-    """Mount a file system of a kind, or what the flags say; mount(2)."""
+    """Mount a file system of a kind, or do what the flags say, as mount(2) does."""
     done = _LIBC.mount(
         os.fsencode(source or kind or "none"),
         os.fsencode(target),

@@ -6,12 +6,10 @@ A cluster is a bed of the same name with everything in it. What kind takes from 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -205,31 +203,6 @@ def _archive_folders() -> list[Path]:
 def _archive_of(image: str) -> Path | None:
     for folder in _archive_folders():
         for archive in sorted(folder.glob("*.tar")):
-            if image in _names_in(archive):
+            if image in images.names_in(archive):
                 return archive
     return None
-
-
-def _names_in(archive: Path) -> set[str]:
-    """The names of the images in an archive, whichever of the two forms it has."""
-    found: set[str] = set()
-    try:
-        with tarfile.open(archive) as opened:
-            entries = {entry.name.removeprefix("./"): entry for entry in opened}
-            for name in ("manifest.json", "index.json"):
-                content = opened.extractfile(entries[name]) if name in entries else None
-                if content is not None:
-                    found |= _names_listed(json.load(content))
-    except (OSError, tarfile.TarError, ValueError):
-        return set()
-    return found
-
-
-def _names_listed(listing: object) -> set[str]:
-    if isinstance(listing, list):
-        return {name for image in listing for name in image.get("RepoTags") or ()}
-    if isinstance(listing, dict):
-        notes = [manifest.get("annotations", {}) for manifest in listing.get("manifests", ())]
-        keys = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
-        return {note[key] for note in notes for key in keys if key in note}
-    return set()

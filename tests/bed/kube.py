@@ -12,7 +12,8 @@ from bed.certificates import ADMIN, Authority
 from bed.problems import BedProblem
 
 FIELD_MANAGER = "drplan-bed"
-REQUEST_SECONDS = 30.0
+REQUEST_SECONDS = 60.0
+"""As long as the API server takes at most; the schemas of Argo's kinds take seconds on a busy machine."""
 
 Object = dict[str, Any]
 
@@ -52,11 +53,14 @@ class Kube:
         """Apply an object on the server's side.
 
         Raises:
-            BedProblem: the API server refused it.
+            BedProblem: the API server refused it, or does not answer.
         """
         path, text = _path(value), json.dumps(value, separators=(",", ":")).encode()
         query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
-        status, body = self._request("PATCH", f"{path}?{query}", text, "application/apply-patch+yaml")
+        try:
+            status, body = self._request("PATCH", f"{path}?{query}", text, "application/apply-patch+yaml")
+        except (OSError, http.client.HTTPException) as error:
+            raise BedProblem(f"the API server does not answer for {path}: {error}") from None
         if status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
             raise BedProblem(f"the API server refused {path}: {status} {body.decode(errors='replace')}")
 

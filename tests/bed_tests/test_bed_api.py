@@ -159,9 +159,9 @@ def test_a_bed_ends_with_its_owner_however_that_ends(name: str) -> None:
     assert keeper.alive()
     owner.kill()
     owner.wait()
-    while below(keeper):
+    while keeper.alive():
         time.sleep(0.01)
-    assert not keeper.alive()
+    assert below(keeper) == {}
 
 
 def test_a_program_that_does_not_come_up_is_told_with_the_end_of_its_log(bed: Bed) -> None:

@@ -70,6 +70,11 @@ def test_warnings_are_shown_and_do_not_fail(tmp_path: Path) -> None:
     assert called.err == f"{path}:11:9: warning: stage[0] 'db' workflow[0]: workflow dr/redis not found\n"
 
 
+def test_strict_lets_warnings_fail(tmp_path: Path) -> None:
+    assert drplan("validate", "--strict", "-f", write(tmp_path, DOUBTFUL)).code == 1
+    assert drplan("validate", "--strict", "-f", write(tmp_path, workflow("w", http("x")), name="best.yaml")).code == 0
+
+
 def test_errors_of_all_files_are_shown_at_once_and_sorted(tmp_path: Path) -> None:
     second = write(tmp_path, BROKEN, plan(name="sell"), name="b.yaml")
     first = write(

@@ -133,8 +133,10 @@ def test_a_problem_is_placed_at_the_field_or_at_what_lacks_it(line: str, fragmen
         (execution(operation="Execute"), 'unknown field "spec.operation"; did you mean "operationType"?'),
     ],
 )
-def test_an_unknown_field_is_a_warning_with_the_name_that_was_meant(manifest: dict[str, Any], expected: str) -> None:
-    assert expected in warnings(manifest)
+def test_an_unknown_field_next_to_a_known_name_is_refused_and_any_other_is_a_warning(
+    manifest: dict[str, Any], expected: str
+) -> None:
+    assert expected in (errors(manifest) if "did you mean" in expected else warnings(manifest))
 
 
 def test_fields_of_other_projects_and_of_the_status_are_not_judged() -> None:
