@@ -42,7 +42,7 @@ test-fast: install ## Run the tests that take seconds
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long and not bed"
 
 test-bed: install ## Run the tests on real Kubernetes and Argo (root on Linux; the first time builds them)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m bed
+	$(BIN)/python -m pytest -p pytest_kind -m bed
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
