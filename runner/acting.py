@@ -33,20 +33,24 @@ class Acting:
         spec: what is to be done.
         deadline: monotonic time at which its timeout is over.
         console: where it speaks.
-        retries: how often its call was repeated so far.
-        last_try: when the last call began, empty when there was none.
+        last_try: when the call began whose end is not noted yet, empty when there is none.
     """
 
     def __init__(self, spec: Spec, holding: Holding, *, waits: Waits, stop: Stop, console: Console) -> None:
         self.spec = spec
         self.deadline = time.monotonic() + spec.timeout
         self.console = console
-        self.retries = 0
         self.last_try = ""
         self._holding = holding
         self._waits = waits
         self._stop = stop
         self._sent = False
+        self._calls = 0
+
+    @property
+    def retries(self) -> int:
+        """How often its call was repeated so far."""
+        return max(0, self._calls - 1)
 
     @property
     def remaining(self) -> float:
@@ -68,6 +72,7 @@ class Acting:
         if not self._sent:
             self._write(lambda state: {**state, "sent": True})
             self._sent = True
+        self._calls += 1
         self.last_try = now()
 
     def note(self, *, message: str, left: bool = True) -> None:
@@ -78,7 +83,6 @@ class Acting:
             left: whether its request may have left the building.
         """
         text = self.console.redactor.text(message)
-        self.retries += 1
         retries = self.retries
         start, end = self.last_try, now()
         sent = self._sent and left
@@ -88,6 +92,7 @@ class Acting:
             return {**tried, "retryCount": retries, "sent": sent}
 
         self._write(noted)
+        self.last_try = ""
         self._sent = sent
 
     def pause(self, seconds: float) -> None:

@@ -123,19 +123,22 @@ class Holding:
             raise Lost(f"the record was ended as {found['state']['phase']}") from error
         return False
 
-    def end(self, outcome: Outcome, *, at: str, last_try: str, until: float) -> None:
+    def end(self, outcome: Outcome, *, at: str, last_try: str, retries: int, until: float) -> None:
         """Write the end of the action; no renewal follows. Raises as `change` does.
 
         Args:
             outcome: the end.
             at: when it was.
-            last_try: when the last try began; it is noted when there was more than one.
+            last_try: when the last try began, empty when it is noted; it is noted when there was more than one.
+            retries: how often the call was repeated; 0 leaves the count that is there.
             until: monotonic time until which an unreachable store is tried again.
         """
 
         def ended(state: Mapping[str, Any]) -> Object:
             if last_try and state.get("attempts"):
                 state = records_of.tried(state, start=last_try, end=at, message=outcome.message)
+            if retries:
+                state = {**state, "retryCount": retries}
             return records_of.ended(state, outcome, at=at)
 
         self._finally(ended, until)

@@ -55,17 +55,19 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     stop.listen()
     try:
         given = arguments.parse(argv)
-        waits = settings.from_environment(environment)
-    except (arguments.UsageError, settings.SettingError) as error:
+    except arguments.UsageError as error:
         print(f"drplan-runner: {error}", file=sys.stderr)
         return ExitCode.CONFIGURATION
+    wrong = settings.problems(environment)
+    # With wrong settings nothing is done, but the lane still has to end with a result that says so.
+    waits = Waits() if wrong else settings.from_environment(environment)
     console = Console(given.key, given.termination_log)
     lane = Lane(given.lane)
     if given.close:
         from runner.close import close
 
         return close(given, lane=lane, waits=waits, stop=stop, console=console)
-    return Runner(given, environment, lane=lane, waits=waits, stop=stop, console=console).run()
+    return Runner(given, environment, lane=lane, waits=waits, stop=stop, console=console).run(wrong)
 
 
 class Runner:
@@ -89,14 +91,20 @@ class Runner:
         self._console = console
         self._begun_waiting = time.monotonic()
 
-    def run(self) -> int:
-        """Wait, act, and leave the result; return the exit code."""
+    def run(self, wrong: Sequence[str] = ()) -> int:
+        """Wait, act, and leave the result; return the exit code.
+
+        Args:
+            wrong: what is wrong with the settings; with any, the action is Failed before anything is done.
+        """
         key = self._given.key
         try:
             self._lane.lock(key, wait=lambda: self._stop.sleep(_POLL))
             left = self._lane.result(key)
             if left is not None:
                 return self._end(exit_code(left.phase, left.reason), left.message, None)
+            if wrong:
+                raise SpecError("; ".join(wrong))
             return self._take_turn()
         except Stopped:
             return self._end(ExitCode.STOPPED, "stopped before anything was done", None)

@@ -112,7 +112,7 @@ class Performing:
     def stopped(self) -> Ending:
         """Let go, because the runner was told to stop."""
         self.let_go()
-        return Ending(ExitCode.STOPPED, "stopped before it had ended; the next pod goes on from its record")
+        return Ending(ExitCode.STOPPED, "stopped before it had ended; whoever takes over goes on from its record")
 
     def let_go(self) -> None:
         """Let go of the record, if that can be done quickly: else the lease runs out."""
@@ -196,7 +196,7 @@ class Performing:
         written = True
         try:
             until = time.monotonic() + self._waits.last_write
-            self._holding.end(outcome, at=at, last_try=acting.last_try, until=until)
+            self._holding.end(outcome, at=at, last_try=acting.last_try, retries=acting.retries, until=until)
         except Lost as lost:
             return _lost(lost)
         except RecordsError as error:

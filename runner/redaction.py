@@ -1,7 +1,8 @@
 """Keeps the values of secrets out of everything that is printed, stored or shown.
 
 A server may send a secret back in any coat: so the forms that it takes in URLs, JSON texts and Basic credentials are
-looked for too. Numbers are looked at as well: a PIN in a JSON answer is one.
+looked for too, also those of a server that takes UTF-8 for Latin-1 or the reverse, as many do with headers. Numbers
+are looked at as well: a PIN in a JSON answer is one.
 """
 
 from __future__ import annotations
@@ -23,10 +24,16 @@ class Redactor:
         forms = {form for secret in secrets for form in _forms(secret)}
         ordered = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._longest = len(ordered[0]) if ordered else 0
 
     def text(self, text: str) -> str:
         """Redact a text."""
         return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def beginning(self, text: str) -> str:
+        """Redact the beginning of a longer text: its last characters may be those of half a secret, and go."""
+        redacted = self.text(text)
+        return redacted[: max(0, len(redacted) - self._longest + 1)] if self._pattern else redacted
 
     def value(self, value: Any, *, names: bool = True) -> Any:
         """Redact a JSON value; also the names in it, unless they are our own."""
@@ -47,8 +54,20 @@ class Redactor:
 def _forms(secret: str) -> set[str]:
     forms: set[str] = set()
     for plain in {secret, secret.strip()} - {""}:
-        forms |= {plain, *_quoted(plain), *_escaped(plain), *_encoded(plain)}
+        forms.add(plain)
+        for read in _misread(plain.encode(errors="replace").decode()):
+            forms |= {read, *_quoted(read), *_escaped(read), *_encoded(read)}
     return forms
+
+
+def _misread(plain: str) -> set[str]:
+    """The text itself, taken for Latin-1 when it is UTF-8, and for UTF-8 when it is Latin-1."""
+    from contextlib import suppress
+
+    read = {plain, plain.encode().decode("latin-1")}
+    with suppress(UnicodeEncodeError):
+        read.add(plain.encode("latin-1").decode(errors="replace"))
+    return read
 
 
 def _quoted(plain: str) -> Iterable[str]:
@@ -60,6 +79,8 @@ def _quoted(plain: str) -> Iterable[str]:
 
 def _escaped(plain: str) -> Iterable[str]:
     quoted = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+    quoted |= {re.sub("[<>&]", lambda match: f"\\u{ord(match.group()):04x}", form) for form in quoted}
+    quoted |= {re.sub(r"\\u[0-9a-f]{4}", lambda match: f"\\u{match.group()[2:].upper()}", form) for form in quoted}
     return quoted | {form.replace("/", "\\/") for form in quoted} | {repr(plain)[1:-1]}
 
 

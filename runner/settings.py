@@ -11,10 +11,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from runner import vocabulary as words
+from runner.result import clip
 
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST_STOP = 20.0
+_LONGEST = 365 * 24 * 3600.0
+_VARIABLES = {
+    "fence": words.ENV_FENCE_WAIT,
+    "api": words.ENV_API_WAIT,
+    "lease": words.ENV_LEASE,
+    "start": words.ENV_START_WAIT,
+    "pause_poll": words.ENV_PAUSE_POLL,
+}
+_NEVER_ZERO = ("lease", "pause_poll")
 
 
 class SettingError(Exception):
@@ -76,30 +86,46 @@ def parse_duration(text: str) -> float:
         seconds += float(match.group(1)) * _SECONDS[match.group(2)]
         position = match.end()
     if not text or position != len(text):
-        raise ValueError(f"{text!r} is no duration; write it like 90s, 1m30s or 500ms")
+        raise ValueError(f"{clip(text, 20)!r} is no duration; write it like 90s, 1m30s or 500ms")
     return seconds
+
+
+def problems(environment: Mapping[str, str]) -> list[str]:
+    """Say what is wrong with the waiting times; empty when `from_environment` can read them all.
+
+    Pure: whoever starts runners can ask before it starts any.
+    """
+    return _read(environment)[1]
 
 
 def from_environment(environment: Mapping[str, str]) -> Waits:
     """Read all waiting times; what is not set has its default.
 
     Raises:
-        SettingError: a variable holds no duration.
+        SettingError: a variable holds no duration that can be used.
     """
-    names = {
-        "fence": words.ENV_FENCE_WAIT,
-        "api": words.ENV_API_WAIT,
-        "lease": words.ENV_LEASE,
-        "start": words.ENV_START_WAIT,
-        "pause_poll": words.ENV_PAUSE_POLL,
-    }
+    found, wrong = _read(environment)
+    if wrong:
+        raise SettingError("; ".join(wrong))
+    return Waits(**found)
+
+
+def _read(environment: Mapping[str, str]) -> tuple[dict[str, float], list[str]]:
     found: dict[str, float] = {}
-    for field, variable in names.items():
+    wrong: list[str] = []
+    for field, variable in _VARIABLES.items():
         if text := environment.get(variable):
             try:
-                found[field] = parse_duration(text)
+                found[field] = _usable(field, text)
             except ValueError as error:
-                raise SettingError(f"environment variable {variable}: {error}") from error
-    if found.get("lease", 1.0) <= 0:
-        raise SettingError(f"environment variable {words.ENV_LEASE}: a lease must be longer than nothing")
-    return Waits(**found)
+                wrong.append(f"environment variable {variable}: {error}")
+    return found, wrong
+
+
+def _usable(field: str, text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds > _LONGEST:
+        raise ValueError(f"{clip(text, 20)!r} is longer than a year; write it like 90s, 1m30s or 500ms")
+    if not seconds and field in _NEVER_ZERO:
+        raise ValueError(f"{text!r} should be longer than nothing; write it like 90s, 1m30s or 500ms")
+    return seconds

@@ -14,6 +14,7 @@ LOWEST_CODE = 100
 HIGHEST_CODE = 599
 _SCHEMES = ("http", "https")
 _HOST = re.compile(r"\w([\w.-]*[\w.])?\Z|[0-9a-fA-F:.]+(%\S+)?\Z")
+_SET_BY_THE_RUNNER = ("content-length", "transfer-encoding")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
@@ -32,6 +33,8 @@ def faults(block: HttpAction) -> Iterator[tuple[Path, str]]:
     for name in block.headers:
         if not _HEADER.match(name) and next(placeholders(name), None) is None:
             yield ("headers", name), f'HTTP.Headers: "{name}" cannot be the name of a header'
+        elif name.lower() in _SET_BY_THE_RUNNER:
+            yield ("headers", name), f'HTTP.Headers: "{name}" is set by the runner, from the body; take it out'
 
 
 def _address_fault(url: str) -> str:

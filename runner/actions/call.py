@@ -9,6 +9,7 @@ from runner.spec import SpecError
 from runner.vocabulary import HttpMethod
 
 _LINE_BREAKS = ("\r", "\n", "\0")
+_SET_HERE = ("content-length", "transfer-encoding")
 
 
 class Call(NamedTuple):
@@ -76,6 +77,9 @@ def _read(block: Mapping[str, Any]) -> Call:
     headers = block.get("headers") or {}
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise SpecError("field http.headers of the spec should map names to texts")
+    for name in headers:
+        if name.strip().lower() in _SET_HERE:
+            raise SpecError(f"header {name.strip()!r} is set by the runner, from the body; take it out of http.headers")
     success = block.get("successCodes") or []
     if not isinstance(success, list) or not all(type(code) is int for code in success):
         raise SpecError("field http.successCodes of the spec should be a list of numbers")

@@ -8,6 +8,7 @@ that was abandoned before it never sends, and one that was not reports that it m
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
 from collections.abc import Mapping
@@ -39,12 +40,22 @@ _SLACK = 1.0
 """Whoever waits gives up first, and knows better what to say."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
-_OF_THE_BODY = ("content-type", "content-length", "content-encoding", "content-language", "content-location")
+_WITHOUT_BODY = (301, 302, 303)
+_OF_THE_BODY = ("content-type", "content-encoding", "content-language", "content-location")
 _NOT_FOR_OTHERS = ("authorization", "cookie", "proxy-authorization")
 
 
 class _Abandoned(Exception):
     """Nobody waits for this exchange any more."""
+
+
+class _Final(http.client.HTTPResponse):
+    """Reads past informational answers: the standard library knows only one of them, 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        informational = http.client.SWITCHING_PROTOCOLS < status < http.client.OK
+        return version, http.client.CONTINUE if informational else status, reason
 
 
 class Exchange:
@@ -71,6 +82,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._abandoned = False
         self._left = False
+        self._redirected = False
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
@@ -102,7 +114,7 @@ class Exchange:
             self.end = self._follow()
         except Exception as error:
             text, transient = _describe(error)
-            self.end = Failure(text, transient=transient, left=self._left)
+            self.end = Failure(text, transient=transient, left=self._left, redirected=self._redirected)
         finally:
             self.done.set()
 
@@ -113,15 +125,20 @@ class Exchange:
             response = self._send(method, url, body, headers)
             target = _redirect(url, response)
             if target is None:
-                return _answer(response)
+                return self._answer(response)
+            self._redirected = True
             response.close()
-            if response.status == 303 and method != HttpMethod.HEAD:
-                method, body = HttpMethod.GET.value, None
+            if response.status in _WITHOUT_BODY:
+                # As Go's client does, for every method: plans that were written for it rely on that.
+                method, body = HttpMethod.HEAD.value if method == HttpMethod.HEAD else HttpMethod.GET.value, None
                 headers = _without(headers, frozenset(_OF_THE_BODY))
             if _origin(target) != _origin(url):
                 headers = _without(headers, self._private | {"host"})
             url = target
-        return _answer(self._send(method, url, body, headers))
+        return self._answer(self._send(method, url, body, headers))
+
+    def _answer(self, response: urllib3.BaseHTTPResponse) -> Answer:
+        return _read(response)._replace(redirected=self._redirected)
 
     def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         manager = _manager(url, verify=self._call.verify)
@@ -140,11 +157,15 @@ class Exchange:
 
 def _pools(exchange: Exchange) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(HTTPConnection):
+        response_class = _Final
+
         def connect(self) -> None:
             super().connect()
             exchange._leaving(self)
 
     class Secure(HTTPSConnection):
+        response_class = _Final
+
         def connect(self) -> None:
             super().connect()
             exchange._leaving(self)
@@ -203,7 +224,7 @@ def _origin(url: str) -> tuple[str, str | None, int]:
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _answer(response: urllib3.BaseHTTPResponse) -> Answer:
+def _read(response: urllib3.BaseHTTPResponse) -> Answer:
     body = b""
     broken = False
     try:

@@ -42,7 +42,10 @@ def perform(block: Mapping[str, Any], acting: Acting) -> Outcome:
                 break
             if tries_left == 1:
                 return _outcome(Verdict.FAILED, last, call, acting)
-            _before_next(last, call, acting)
+            asked = judgement.seconds_asked_for(last.retry_after, now=time.time()) if isinstance(last, Answer) else 0.0
+            if asked >= acting.remaining:
+                return _asked_too_much(asked, last, call, acting)
+            _before_next(last, call, acting, asked=asked)
     except OutOfTime:
         pass
     return _timed_out(last, call, acting)
@@ -65,12 +68,13 @@ def _exchange(call: Call, acting: Acting, tries_left: int) -> Answer | Failure:
     return exchange.end
 
 
-def _before_next(end: Answer | Failure, call: Call, acting: Acting) -> None:
-    asked = judgement.seconds_asked_for(end.retry_after, now=time.time()) if isinstance(end, Answer) else 0.0
+def _before_next(end: Answer | Failure, call: Call, acting: Acting, *, asked: float) -> None:
     wait = judgement.wait_before(acting.spec.retry, acting.retries, retry_after=asked)
-    message = judgement.explain(end, call)
+    if wait >= acting.remaining:
+        raise OutOfTime
+    message = _explain(end, call, acting)
     acting.note(message=message, left=isinstance(end, Answer) or end.left)
-    acting.console.say(f"{message}; retry {acting.retries} of {acting.spec.retry.limit} in {wait:.3g} s")
+    acting.console.say(f"{message}; retry {acting.retries + 1} of {acting.spec.retry.limit} in {wait:.3g} s")
     acting.pause(wait)
 
 
@@ -80,7 +84,7 @@ def _outcome(verdict: Verdict, end: Answer | Failure, call: Call, acting: Acting
         assert isinstance(end, Answer)
         message = f"HTTP {call.method} succeeded with status {end.status}"
         return Outcome(RecordPhase.SUCCEEDED, ExitCode.SUCCEEDED, "", message, outputs, values)
-    message = judgement.explain(end, call)
+    message = _explain(end, call, acting)
     if verdict is Verdict.UNKNOWN:
         message = f"HTTP {call.method} was sent, but no answer came ({message}); look at the other side before a retry"
         return Outcome(RecordPhase.UNKNOWN, ExitCode.UNKNOWN, Reason.OUTCOME_UNKNOWN, message)
@@ -90,12 +94,24 @@ def _outcome(verdict: Verdict, end: Answer | Failure, call: Call, acting: Acting
     return Outcome(RecordPhase.FAILED, ExitCode.FAILED, reason, message, outputs, values)
 
 
+def _asked_too_much(asked: float, last: Answer | Failure, call: Call, acting: Acting) -> Outcome:
+    limit = f"longer than what is left of the timeout ({acting.spec.timeout:g} s)"
+    return _out_of_time(f"the server asked to wait {asked:.0f} s, {limit}", last, call, acting)
+
+
 def _timed_out(last: Answer | Failure | None, call: Call, acting: Acting) -> Outcome:
-    message = f"timed out after {acting.spec.timeout:g} s"
+    return _out_of_time(f"timed out after {acting.spec.timeout:g} s", last, call, acting)
+
+
+def _out_of_time(message: str, last: Answer | Failure | None, call: Call, acting: Acting) -> Outcome:
     if last is not None:
-        message += f": {judgement.explain(last, call)}"
+        message += f": {_explain(last, call, acting)}"
     outputs, values = _kept(last, acting)
     return Outcome(RecordPhase.FAILED, ExitCode.TIMED_OUT, Reason.TIMED_OUT, message, outputs, values)
+
+
+def _explain(end: Answer | Failure, call: Call, acting: Acting) -> str:
+    return judgement.explain(end, call, acting.console.redactor)
 
 
 def _kept(end: Answer | Failure | None, acting: Acting) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

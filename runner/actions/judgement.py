@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
@@ -21,6 +22,11 @@ from runner.spec import Retry
 
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT = 300.0
+_NO_TEXT = re.compile("[\\x00-\\x1f\\x7f\ufffd]")
+_URL_IN_MESSAGE = 140
+_BODY_IN_MESSAGE = 200
+_EXPLANATION = 404
+"""Leaves room for what is said around it: all of it has to fit into the message of a lane file."""
 
 
 class Answer(NamedTuple):
@@ -31,12 +37,14 @@ class Answer(NamedTuple):
         body: its body, at most one byte more than is kept.
         broken: whether the connection was lost in the middle of the body.
         retry_after: header `Retry-After`, empty when there is none.
+        redirected: whether it is the answer to a redirect that was followed.
     """
 
     status: int
     body: bytes = b""
     broken: bool = False
     retry_after: str = ""
+    redirected: bool = False
 
 
 class Failure(NamedTuple):
@@ -46,11 +54,13 @@ class Failure(NamedTuple):
         text: what happened.
         transient: whether it may be better in a moment: refused, reset, DNS, time-out.
         left: whether the request may have left the building.
+        redirected: whether a redirect was followed before it.
     """
 
     text: str
     transient: bool
     left: bool
+    redirected: bool = False
 
 
 class Verdict(Enum):
@@ -65,17 +75,57 @@ class Verdict(Enum):
 def judge(end: Answer | Failure, call: Call, *, idempotent: bool) -> Verdict:
     """Decide what an exchange means."""
     if isinstance(end, Failure):
-        if end.left and not idempotent:
+        if (end.left or end.redirected) and not idempotent:
             return Verdict.UNKNOWN
         return Verdict.AGAIN if end.transient else Verdict.FAILED
     if call.succeeded(end.status):
         # Half an answer is an answer: a call that must not be repeated is not repeated for the rest of it.
         return Verdict.AGAIN if end.broken and idempotent else Verdict.SUCCEEDED
+    if end.redirected and not idempotent:
+        # Whoever answered with the redirect had the call, and may have done what it asks for.
+        return Verdict.FAILED
     return Verdict.AGAIN if end.status in _TRANSIENT_STATUS else Verdict.FAILED
 
 
-def explain(end: Answer | Failure, call: Call) -> str:
-    """Say what went wrong."""
+def explain(end: Answer | Failure, call: Call, redactor: Redactor) -> str:
+    """Say what went wrong, what was called, and how an answer begins; without secrets."""
+    about = f"{call.method} {clip(_place(redactor.text(call.url)), _URL_IN_MESSAGE)}"
+    if end.redirected:
+        about += ", redirected,"
+    if isinstance(end, Answer) and (said := _beginning(end, redactor)):
+        about += f" answered: {said}"
+    return clip(f"{redactor.text(_fault(end, call))} ({about.removesuffix(',')})", _EXPLANATION)
+
+
+def _place(url: str) -> str:
+    """Drop what may be confidential: user and password, and the query."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    if not separator:
+        return re.split("[?#]", url, maxsplit=1)[0]
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _beginning(answer: Answer, redactor: Redactor) -> str:
+    """Return the beginning of a body in one line; empty when it is empty or no text."""
+    line = " ".join(_redacted(answer, redactor).split())
+    start = line[:_BODY_IN_MESSAGE]
+    if _NO_TEXT.search(start):
+        return ""
+    shown = "".join(filter(str.isprintable, start))
+    return shown if start == line else f"{shown}…"
+
+
+def _redacted(answer: Answer, redactor: Redactor) -> str:
+    text = answer.body.decode(errors="replace")
+    return redactor.text(text) if _whole(answer) else redactor.beginning(text)
+
+
+def _whole(answer: Answer) -> bool:
+    return len(answer.body) <= words.VALUES_LIMIT and not answer.broken
+
+
+def _fault(end: Answer | Failure, call: Call) -> str:
     if isinstance(end, Failure):
         return f"HTTP request failed: {end.text}"
     if call.succeeded(end.status):
@@ -127,8 +177,8 @@ def kept(answer: Answer, redactor: Redactor) -> tuple[Mapping[str, Any], Mapping
     Values hold `statusCode`, `json` when the body is JSON, and `body`, as long as all of it fits; what does not is
     listed in `cut`, the parsed answer being kept before the text.
     """
-    whole = len(answer.body) <= words.VALUES_LIMIT and not answer.broken
-    text = redactor.text(answer.body.decode(errors="replace"))
+    whole = _whole(answer)
+    text = _redacted(answer, redactor)
     shown: dict[str, Any] = {"statusCode": answer.status, "body": clip(text, words.BODY_IN_OUTPUTS)}
     values: dict[str, Any] = {"statusCode": answer.status}
     room = words.VALUES_LIMIT - _size({"httpResponse": shown}) - _size({**values, CUT: ["json", "body"]})

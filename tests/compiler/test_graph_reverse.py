@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,34 @@ def test_what_is_undone_already_is_not_undone_twice():
     )
     assert live(graph) == {"s1.w1.a1": ()}
     assert listed(graph)["s1.w1.a2"][2] == "already undone by pay-revert-0"
+
+
+def perhaps_undone(target, **execution):
+    asked = revert_of(target, {"s1.w1.a1": TargetAction(Phase.SUCCEEDED, record="r", undo_tried_by="pay-revert-0")})
+    return build(replace(asked, execution=replace(asked.execution, **execution)))
+
+
+def test_what_may_be_undone_already_is_undone_again_only_by_force_or_when_that_is_harmless():
+    target = snapshot(plan(stage("s", "w")), workflow("w", back("a")))
+    assert listed(perhaps_undone(target))["s1.w1.a1"] == (
+        Phase.FAILED,
+        Reason.NOT_UNDOABLE,
+        "the undo by pay-revert-0 may have happened; look, then revert with --force",
+    )
+    assert live(perhaps_undone(target, force=True)) == {"s1.w1.a1": ()}
+    put = {"type": "HTTP", "http": {"url": "http://site.example/back", "method": "PUT"}}
+    harmless = snapshot(plan(stage("s", "w")), workflow("w", http("a", method="POST", rollback=put)))
+    assert live(perhaps_undone(harmless)) == {"s1.w1.a1": ()}
+
+
+def test_a_snapshot_keeps_force_and_what_may_be_undone():
+    target = snapshot(plan(stage("s", "w")), workflow("w", back("a")))
+    asked = revert_of(target, {"s1.w1.a1": TargetAction(Phase.SUCCEEDED, record="r", undo_tried_by="pay-revert-0")})
+    forced = replace(asked, execution=replace(asked.execution, force=True))
+    for one in (asked, forced):
+        again = Snapshot.from_json(one.to_json())
+        assert again.execution.force is one.execution.force
+        assert again.revert.actions["s1.w1.a1"].undo_tried_by == "pay-revert-0"
 
 
 def test_http_without_a_rollback_is_skipped_and_counted_unless_it_only_reads():
@@ -275,6 +304,7 @@ def test_records_are_trusted_more_than_the_status():
                 "phase": "Succeeded",
                 "before": [{"existed": True}],
                 "undoneBy": {"name": "r-0"},
+                "undoAttempt": {"name": "r-1"},
                 "values": {"json": {"ip": "1"}},
                 "outputs": {"jobRef": {"name": "j"}},
             },
@@ -285,6 +315,7 @@ def test_records_are_trusted_more_than_the_status():
     assert found["s1.w1.a1"].phase is Phase.SUCCEEDED
     assert found["s1.w1.a1"].restorable
     assert found["s1.w1.a1"].undone_by == "r-0"
+    assert found["s1.w1.a1"].undo_tried_by == "r-1"
     assert found["s1.w1.a1"].values == {"message": "", "json": {"ip": "1"}, "ref": {"name": "j"}}
     assert found["s1.w1.a2"].phase is Phase.CANCELLED
     assert found["s1.w1.a3"] == TargetAction(Phase.UNKNOWN, record="r3", values={"message": ""})

@@ -214,6 +214,13 @@ def test_status_codes_and_names_of_headers_are_checked() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_headers_that_follow_from_the_body_are_not_for_a_workflow_to_set(name: str) -> None:
+    assert said(call(headers={name: "3", "Host": "db.example"})) == [
+        f'HTTP.Headers: "{name}" is set by the runner, from the body; take it out'
+    ]
+
+
 @pytest.mark.parametrize("spec", [POD, {"template": {}}, {"template": {"spec": {"restartPolicy": "Never"}}}, {}])
 def test_a_job_holds_the_spec_of_a_job_not_of_a_pod(spec: dict[str, Any]) -> None:
     assert said(action("Job", "job", {"template": {"spec": spec}})) == [

@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runner.arguments import UsageError, parse
-from runner.settings import SettingError, Waits, from_environment, parse_duration
-from support.runner_bench import ROOT, Bench, spec
+from runner.settings import SettingError, Waits, from_environment, parse_duration, problems
+from support.runner_bench import QUICK, ROOT, Bench, spec
 
 
 def test_an_action_as_argo_starts_it() -> None:
@@ -73,10 +73,37 @@ def test_help_tells_every_flag_and_exit_code() -> None:
         assert word in text
 
 
-def test_a_waiting_time_that_is_none_is_named() -> None:
-    ended = run("s1.w1.a1", "--spec={}", DRPLAN_LEASE="soon")
-    assert ended.returncode == 4
-    assert "environment variable DRPLAN_LEASE: 'soon' is no duration" in ended.stderr
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("DRPLAN_LEASE", "soon"), ("DRPLAN_LEASE", "-5s"), ("DRPLAN_API_WAIT", "5"), ("DRPLAN_FENCE_WAIT", "99999h")],
+)
+def test_a_waiting_time_that_is_none_fails_the_action_and_is_named(bench: Bench, variable: str, text: str) -> None:
+    lane = bench.lane()
+    ended = lane.start("s1.w1.a1", spec(), environment={variable: text})
+    assert ended.wait() == 4
+    result = lane.result("s1.w1.a1")
+    assert (result["phase"], result["reason"]) == ("Failed", "InvalidSpec")
+    assert result["message"].startswith(f"environment variable {variable}: '{text}' is ")
+    assert result["message"].endswith("; write it like 90s, 1m30s or 500ms")
+    assert not bench.has_record("s1.w1.a1")
+
+
+def test_a_lane_is_closed_whatever_the_waiting_times(bench: Bench) -> None:
+    lane = bench.lane()
+    lane.put("s1.w1.a1", "Failed", reason="InvalidSpec", message="environment variable DRPLAN_LEASE: …")
+    assert lane.close(["a1"], environment={"DRPLAN_LEASE": "soon"}).wait() == 0
+    assert "InvalidSpec" in (lane.folder / "result.json").read_text()
+
+
+@given(texts=st.dictionaries(st.sampled_from(sorted(QUICK)), st.sampled_from(["", "0s", "2s", "x", "-1s", "9e9h"])))
+def test_what_has_no_problem_can_be_read_and_the_rest_cannot(texts: dict[str, str]) -> None:
+    found = problems(texts)
+    assert all(any(f"variable {name}: " in problem for name in texts) for problem in found)
+    if found:
+        with pytest.raises(SettingError):
+            from_environment(texts)
+    else:
+        assert from_environment(texts).lease > 0
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,12 @@ from runner.spec import Retry
 
 ends = st.one_of(
     st.builds(
-        lambda status, broken: Answer(status, broken=broken),
+        lambda status, broken, redirected: Answer(status, broken=broken, redirected=redirected),
         st.sampled_from([200, 204, 302, 400, 404, 408, 425, 429, 500, 501, 502, 503, 504]),
         st.booleans(),
+        st.booleans(),
     ),
-    st.builds(lambda transient, left: Failure("x", transient=transient, left=left), st.booleans(), st.booleans()),
+    st.builds(Failure, st.just("x"), transient=st.booleans(), left=st.booleans(), redirected=st.booleans()),
 )
 calls = st.builds(
     lambda success: Call("http://x/", "POST", {}, "", tuple(success), True),
@@ -41,6 +42,7 @@ def test_what_may_not_be_repeated_is_repeated_only_after_an_answer_or_when_nothi
     end: Answer | Failure, call: Call
 ) -> None:
     if judge(end, call, idempotent=False) is Verdict.AGAIN:
+        assert not end.redirected
         assert (isinstance(end, Answer) and not call.succeeded(end.status)) or (
             isinstance(end, Failure) and not end.left
         )

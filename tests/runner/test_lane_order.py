@@ -183,6 +183,6 @@ def test_a_container_that_is_started_again_after_its_end_repeats_its_end(bench: 
     again = lane.start(A1, what)
 
     assert again.wait() == 2
-    assert again.last_message == "unexpected status code: 404"
+    assert again.last_message == f"unexpected status code: 404 (POST {site.url})"
     assert lane.result(A1) == left
     assert site.count() == 1

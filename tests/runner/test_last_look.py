@@ -219,5 +219,6 @@ def test_a_holder_that_cannot_renew_starts_no_other_call(bench: Bench, site: Sit
     what = spec(url=site.url, method="PUT", retries=3, interval=0.6, timeout=1.8)
     ending = run_frame(bench, what, Silenced(bench), lease=0.6)
     assert ending.code == 3
-    assert state(bench)["message"] == "timed out after 1.8 s: unexpected status code: 503"
+    assert state(bench)["message"].startswith("timed out after 1.8 s: unexpected status code: 503 (PUT http://")
+    assert (state(bench)["retryCount"], len(state(bench)["attempts"])) == (0, 1)
     assert site.count() == 1

@@ -48,7 +48,7 @@ def test_a_custom_rollback_that_fails_leaves_the_record_as_it_was(bench: Bench, 
     site.script("/", Answer(404))
     runner = revert(bench).start(KEY, spec(url=site.url, rollback=True), "--direction=revert", f"--undo={FORWARD}")
     assert runner.wait() == 2
-    assert runner.last_message == "Custom rollback failed: unexpected status code: 404"
+    assert runner.last_message == f"Custom rollback failed: unexpected status code: 404 (POST {site.url})"
     assert "undoneBy" not in forward_state(bench)
 
 
