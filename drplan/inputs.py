@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from compiler.graph import build
 from compiler.graph.snapshot import ExecutionInput, Snapshot, by_id, used_workflows
-from compiler.manifests import Manifests, Problem, load, locate
+from compiler.manifests import Manifests, Problem, load
 from compiler.model.names import KIND_EXECUTION, KIND_PLAN, KIND_WORKFLOW
 from compiler.model.parameters import Parameter
 from compiler.model.phases import OperationType
 from compiler.problems import Refused, Severity
+from drplan.compiling import shown
 from drplan.errors import InputProblem
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Input:
         try:
             return build(self.snapshot)
         except Refused as refused:
-            raise InputProblem(str(problem) for problem in locate(refused.violations, self.manifests)) from None
+            raise InputProblem(shown(refused.violations, self.manifests)) from None
 
     def with_execution(self, execution: ExecutionInput) -> Input:
         """The same for another execution."""

@@ -61,7 +61,12 @@ def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, s
         InputProblem: there is no such execution, or its files are damaged.
     """
     from drplan.engine.api import recorded
+    from drplan.view.recorded import Recorded
+    from syncer.decide.start import not_an_execute
 
+    problem = not_an_execute(name, Recorded(state, namespace).execution(name))
+    if problem:
+        raise InputProblem(problem)
     target = recorded(state, namespace, name)
     return revert_snapshot(target.execution, target.records, target.snapshot, params=params)
 
@@ -93,10 +98,11 @@ def from_file(
         model = DRPlanExecution.model_validate(target)
     except ValueError as problem:
         raise InputProblem(f"{execution}: not a DRPlanExecution: {problem}") from None
+    if not model.metadata.name:
+        raise InputProblem(f"{execution}: the DRPlanExecution has no metadata.name")
     given = read(paths, plan=model.spec.plan_ref)
     given = given.with_execution(ExecutionInput.of(model))
-    found = [record for record in read_objects(records) if record.get("kind") == KIND_RECORD]
-    return revert_snapshot(target, found, given.snapshot, name=name, uid=uid, params=params)
+    return revert_snapshot(target, read_records(records), given.snapshot, name=name, uid=uid, params=params)
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:
@@ -111,6 +117,21 @@ def read_objects(path: Path) -> list[dict[str, Any]]:
     if manifests.problems:
         raise InputProblem(str(problem) for problem in manifests.problems)
     return [document.value for document in manifests.documents]
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Read the DRActionRecords of a JSON or YAML file.
+
+    Raises:
+        InputProblem: the file cannot be read, or a record in it says nothing about an action.
+    """
+    found = [record for record in read_objects(path) if record.get("kind") == KIND_RECORD]
+    for record in found:
+        metadata, spec, state = (record.get(name) for name in ("metadata", "spec", "state"))
+        named = isinstance(metadata, dict) and metadata.get("name")
+        if not named or not isinstance(spec, dict) or not spec.get("key") or not isinstance(state or {}, dict):
+            raise InputProblem(f"{path}: a {KIND_RECORD} without metadata.name, spec.key or state")
+    return found
 
 
 def first(objects: Iterable[dict[str, Any]], kind: str, path: Path) -> dict[str, Any]:

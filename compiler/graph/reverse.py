@@ -209,6 +209,8 @@ class _Undoing:
             return self.ended(
                 action, Decided(Phase.FAILED, Reason.NOT_UNDOABLE, f"the rollback cannot be made: {missing.args[0]}")
             )
+        if done.undo_tried_by and not made.spec["idempotent"] and not self.reversal.snapshot.execution.force:
+            return self.ended(action, _perhaps_undone(done.undo_tried_by))
         return Action(
             key=action.key,
             name=action.name,
@@ -359,6 +361,11 @@ def _after(action: Action, after: tuple[str, ...]) -> Action:
 
 def _nothing(message: str) -> Decided:
     return Decided(Phase.SKIPPED, Reason.NOTHING_TO_UNDO, message)
+
+
+def _perhaps_undone(revert: str) -> Decided:
+    message = f"the undo by {revert} may have happened; look, then revert with --force"
+    return Decided(Phase.FAILED, Reason.NOT_UNDOABLE, message)
 
 
 def _position(key: str) -> int:

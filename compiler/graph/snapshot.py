@@ -38,6 +38,7 @@ class ExecutionInput:
         operation: Execute or Revert.
         mode: lower-case mode, empty when it has none.
         params: its parameters.
+        force: whether a Revert may repeat what an earlier one may have done.
     """
 
     name: str = ""
@@ -46,6 +47,7 @@ class ExecutionInput:
     operation: OperationType = OperationType.EXECUTE
     mode: str = ""
     params: tuple[Parameter, ...] = ()
+    force: bool = False
 
     @classmethod
     def of(cls, execution: DRPlanExecution) -> ExecutionInput:
@@ -57,6 +59,7 @@ class ExecutionInput:
             operation=execution.spec.operation_type,
             mode=(execution.spec.mode or "").lower(),
             params=tuple(execution.spec.params or ()),
+            force=bool(execution.spec.force),
         )
 
 
@@ -70,6 +73,7 @@ class TargetAction:
         record: name of its DRActionRecord, empty when there is none.
         restorable: whether the record holds what existed before a change.
         undone_by: name of the revert that has undone it already.
+        undo_tried_by: name of the revert that may have undone it, in a way that cannot be repeated.
         values: what `$(outputs.…)` could reach.
     """
 
@@ -78,6 +82,7 @@ class TargetAction:
     record: str = ""
     restorable: bool = False
     undone_by: str = ""
+    undo_tried_by: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,6 +150,8 @@ class Snapshot:
             },
             "manifestValues": dict(sorted(self.manifest_values.items())),
         }
+        if self.execution.force:
+            written["execution"]["force"] = True
         if self.revert is not None:
             written["revert"] = {
                 "name": self.revert.name,
@@ -213,12 +220,14 @@ def _dump(model: DRPlan | DRWorkflow | Parameter) -> dict[str, Any]:
 
 
 def _dump_target(action: TargetAction) -> dict[str, Any]:
+    tried = {"undoTriedBy": action.undo_tried_by} if action.undo_tried_by else {}
     return {
         "phase": action.phase,
         "reason": action.reason,
         "record": action.record,
         "restorable": action.restorable,
         "undoneBy": action.undone_by,
+        **tried,
         "values": dict(action.values),
     }
 
@@ -231,6 +240,7 @@ def _read_revert(value: Mapping[str, Any]) -> RevertInput:
             record=action["record"],
             restorable=action["restorable"],
             undone_by=action["undoneBy"],
+            undo_tried_by=action.get("undoTriedBy", ""),
             values=action["values"],
         )
         for key, action in value["actions"].items()

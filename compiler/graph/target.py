@@ -34,6 +34,7 @@ def target_actions(status: Mapping[str, Any], records: Iterable[Mapping[str, Any
             reason=state.get("reason") or "",
             record=record["metadata"]["name"],
             restorable=bool(state.get("before")),
+            undo_tried_by=(state.get("undoAttempt") or {}).get("name", ""),
             undone_by=(state.get("undoneBy") or {}).get("name", ""),
             values=_values(state.get("values") or {}, state),
         )

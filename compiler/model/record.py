@@ -118,6 +118,13 @@ class UndoneBy(UidReference):
     """When it was undone."""
 
 
+class UndoAttempt(UidReference):
+    """A revert that may have undone an action, and does not know."""
+
+    phase: RecordPhase
+    """How the undoing ended."""
+
+
 class DRActionRecordState(Model):
     """What became of the action."""
 
@@ -157,6 +164,8 @@ class DRActionRecordState(Model):
     """The objects as the action left them."""
     undone_by: UndoneBy | None = None
     """The revert that undid the action."""
+    undo_attempt: UndoAttempt | None = None
+    """The last revert that may have undone the action; what cannot be repeated is undone again only by force."""
 
 
 class DRActionRecord(Model):

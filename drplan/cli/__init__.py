@@ -6,13 +6,17 @@ a usage error is wrong input (1), never 2, which means that an execution failed.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
+from drplan.cli.printing import NobodyReads, essential, say, tolerant
 from drplan.errors import DrplanError, Exit
+from drplan.view.lenient import open_closed
 
 COMMANDS = {
     "cancel": "Cancel an execution, gracefully or by force",
@@ -50,6 +54,16 @@ class Lazy(click.Group):
         command.short_help = COMMANDS[cmd_name]
         return command
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; what it asks to be shown may not find a reader."""
+        with essential():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what it prints may not find a reader."""
+        with essential():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from their one-line texts, without importing them."""
         with formatter.section("Commands"):
@@ -68,6 +82,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    open_closed()
     name = os.path.basename(sys.argv[0]).removesuffix(".py")
     shown = "kubectl drplan" if name.startswith("kubectl") else "drplan"
     sys.exit(run(sys.argv[1:], prog_name=shown))
@@ -83,17 +98,19 @@ def run(arguments: list[str], *, prog_name: str = "drplan") -> int:
         result = group.main(args=arguments, prog_name=prog_name, standalone_mode=False)
         return int(result) if isinstance(result, int) else Exit.OK
     except click.exceptions.NoArgsIsHelpError as shown:
-        click.echo(shown.format_message())
+        with tolerant():
+            click.echo(shown.format_message())
         return Exit.OK
     except click.ClickException as problem:
-        problem.show()
+        text = io.StringIO()
+        problem.show(text)
+        say(text.getvalue().rstrip("\n"))
         return Exit.INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return Exit.CANCELLED
     except DrplanError as problem:
-        click.echo(str(problem), err=True)
+        say(str(problem))
         return problem.code
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter flushes it when it ends
+    except NobodyReads:
         return Exit.OK

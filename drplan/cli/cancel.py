@@ -20,6 +20,9 @@ from drplan.errors import Exit
 def command(execution: str, *, force: bool, parallelism: int, state: Path, namespace: str, output: str) -> int:
     """Cancel an execution: running actions finish, and nothing else starts.
 
+    With --force they are told to end, and calls in flight get up to 30 s to do so; when this command runs the execution
+    itself, a third Ctrl-C kills them at once. Neither undoes anything.
+
     When no process runs the execution, this one brings it to its end. Exit code 0: it was told, or it is Cancelled.
     """
     code = driving.drive(
@@ -28,5 +31,6 @@ def command(execution: str, *, force: bool, parallelism: int, state: Path, names
         namespace=namespace,
         output=output,
         parallelism=parallelism,
+        told=f"told the engine that runs {execution} to {'end it now' if force else 'cancel it'}",
     )
     return Exit.OK if code == Exit.CANCELLED else code

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drplan.cli import options
+from drplan.cli.printing import say
 
 if TYPE_CHECKING:
     from compiler.argo import Compiled
@@ -91,7 +92,7 @@ def _forward(
     given = read(paths, plan=plan, execution=execution, mode=mode, params=params)
     if not quiet:
         for warning in given.warnings:
-            click.echo(str(warning), err=True)
+            say(str(warning))
     graph = given.graph()
     made = given.snapshot.execution
     with located(given.manifests):

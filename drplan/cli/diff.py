@@ -11,6 +11,7 @@ import click
 
 from drplan.cli import options
 from drplan.cli.completion import complete_execution
+from drplan.cli.printing import say
 from drplan.errors import InputProblem, OutOfReach
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _input(recorded: Snapshot, now: Snapshot, *, mode: str | None, params: Mappi
         if parameter.name in known and parameter.name not in params:
             kept.append(parameter)
         elif parameter.name not in known:
-            click.echo(f'parameter "{parameter.name}" of the execution is not used by the plan any more', err=True)
+            say(f'parameter "{parameter.name}" of the execution is not used by the plan any more')
     return replace(
         recorded.execution,
         namespace=now.namespace,

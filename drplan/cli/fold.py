@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.model.names import KIND_ARGO_WORKFLOW, KIND_EXECUTION, KIND_RECORD
+from compiler.model.names import KIND_ARGO_WORKFLOW, KIND_EXECUTION
 from drplan.cli import options
 from drplan.errors import InputProblem
 
@@ -45,7 +45,7 @@ def command(
     `kubectl get -o json` prints them.
     """
     from compiler.manifests import load, to_json, to_yaml
-    from drplan.targets import first, read_objects
+    from drplan.targets import first, read_objects, read_records
     from syncer.fold import fold
     from syncer.fold.adopt import execution_of, keys_in_templates, restrict, run_of
     from syncer.nodes import Unreadable, read_workflow
@@ -53,6 +53,8 @@ def command(
     from syncer.times import parse_time
 
     workflow = first(read_objects(workflow_file), KIND_ARGO_WORKFLOW, workflow_file)
+    if not isinstance(workflow.get("metadata"), dict) or not workflow["metadata"].get("name"):
+        raise InputProblem(f"{workflow_file}: the Workflow has no metadata.name")
     read = read_workflow(workflow)
     if isinstance(read, Unreadable):
         raise InputProblem(f"{workflow_file}: {read.problem}")
@@ -64,10 +66,9 @@ def command(
     keys = keys_in_templates(workflow)
     if keys is not None:
         graph = restrict(graph, keys, workflow=workflow["metadata"]["name"])
-    execution = _given_execution(load(paths), execution["metadata"]["name"]) or execution
+    execution = _given_execution(load(paths), execution["metadata"]["name"]) or _with_params(execution, params)
     now = parse_time((workflow.get("status") or {}).get("finishedAt")) or datetime.now(UTC)
-    found = read_objects(records_file) if records_file else []
-    records = by_key(record for record in found if record.get("kind") == KIND_RECORD)
+    records = by_key(read_records(records_file) if records_file else [])
     folded = {**execution, "status": fold(graph, execution=execution, workflow=read, records=records, now=now)}
     click.echo(to_json(folded) if output == "json" else to_yaml([folded]).rstrip("\n"))
 
@@ -95,3 +96,11 @@ def _given_execution(manifests: Manifests, name: str) -> dict[str, Any] | None:
         if document.ref.kind == KIND_EXECUTION and document.ref.name == name:
             return {key: value for key, value in document.value.items() if key != "status"}
     return None
+
+
+def _with_params(execution: dict[str, Any], params: Mapping[str, str]) -> dict[str, Any]:
+    """An execution that was made from a Workflow, with what that was compiled with: a later revert needs it."""
+    if not params:
+        return execution
+    given = [{"name": name, "value": value} for name, value in params.items()]
+    return {**execution, "spec": {**execution["spec"], "params": given}}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from drplan.cli import options
 from drplan.cli.completion import complete_execution
+from drplan.cli.printing import say
+from drplan.errors import InputProblem
+
+if TYPE_CHECKING:
+    from drplan.view.recorded import Recorded
 
 TREE, WIDE, JSON, YAML, NAME = "tree", "wide", "json", "yaml", "name"
 
@@ -31,16 +36,20 @@ def command(executions: tuple[str, ...], state: Path, namespace: str, output: st
     from drplan.view.recorded import Recorded
 
     recorded = Recorded(state, namespace)
-    names = executions or tuple(each["metadata"]["name"] for each in recorded.executions())
+    if not state.is_dir():
+        raise InputProblem(f"there is no folder {state}; is --state another one, or was nothing run yet?")
+    names = executions or tuple(each["metadata"]["name"] for each in recorded.executions(say))
     found = [recorded.in_full(name) for name in names]
     if output == NAME:
         click.echo("\n".join(names), nl=bool(names))
     elif output in (JSON, YAML):
         click.echo(_written(found, output, single=len(executions) == 1), nl=False)
     elif output == TREE or (output is None and len(executions) == 1):
-        _show_trees(found, state, namespace)
+        _show_trees(found, recorded)
+    elif found:
+        _show_table(found, recorded, wide=output == WIDE)
     else:
-        _show_table(found, recorded.folder.executions, wide=output == WIDE)
+        _say_where(recorded)
 
 
 def _written(found: Sequence[dict[str, Any]], output: str, *, single: bool) -> str:
@@ -51,28 +60,37 @@ def _written(found: Sequence[dict[str, Any]], output: str, *, single: bool) -> s
     return to_json(found[0] if single else {"apiVersion": "v1", "kind": "List", "items": found})
 
 
-def _show_trees(found: Sequence[dict[str, Any]], state: Path, namespace: str) -> None:
+def _show_trees(found: Sequence[dict[str, Any]], recorded: Recorded) -> None:
     from datetime import UTC, datetime
 
-    from drplan.cli.hints import hints
+    from drplan.cli.hints import Typed, abandoned, hints
     from drplan.view.live import report
     from drplan.view.outline import read
     from drplan.view.terminal import Screen
 
-    screen, give = Screen.of(), hints(state, namespace)
+    screen, give = Screen.of(), hints(recorded.state, recorded.namespace)
+    typed = Typed.of(recorded.state, recorded.namespace)
     for number, execution in enumerate(found):
         outline = read(execution, now=datetime.now(UTC))
         if number:
             screen.print("")
-        screen.write(report(outline, screen.page(), hints=give(outline)))
+        remark = abandoned(outline.name, typed) if recorded.is_abandoned(execution) else ""
+        screen.write(report(outline, screen.page(), hints=give(outline), remark=remark))
 
 
-def _show_table(found: Sequence[dict[str, Any]], folder: Path, *, wide: bool) -> None:
+def _show_table(found: Sequence[dict[str, Any]], recorded: Recorded, *, wide: bool) -> None:
     from datetime import UTC, datetime
 
     from drplan.view import tables
 
-    if not found:
-        click.echo(f"no executions in {folder}", err=True)
-        return
-    click.echo(tables.executions(found, now=datetime.now(UTC), wide=wide))
+    undriven = {each["metadata"]["name"] for each in found if recorded.is_abandoned(each)}
+    click.echo(tables.executions(found, now=datetime.now(UTC), wide=wide, undriven=undriven))
+
+
+def _say_where(recorded: Recorded) -> None:
+    from drplan.cli.hints import Typed
+
+    others = [name for name in recorded.namespaces() if name != recorded.namespace]
+    say(f"no executions in {recorded.folder.executions}")
+    if others:
+        say(f"there are some in: {', '.join(others)}; see them with: {Typed.of(recorded.state, others[0])('get')}")

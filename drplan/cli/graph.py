@@ -8,6 +8,7 @@ import click
 
 from drplan.cli import options
 from drplan.cli.completion import complete_execution
+from drplan.cli.printing import say
 
 MERMAID, DOT = "mermaid", "dot"
 
@@ -67,6 +68,6 @@ def command(
         given = read(paths, plan=plan, mode=mode, params=params)
         if not quiet:
             for warning in given.warnings:
-                click.echo(str(warning), err=True)
+                say(str(warning))
         graph = given.graph()
     click.echo(dot.draw(graph) if output == DOT else mermaid.draw(graph), nl=False)

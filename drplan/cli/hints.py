@@ -1,9 +1,11 @@
-"""Commands to go on with after an execution that did not go well, as they can be typed."""
+"""Commands to go on with, as they can be typed: after an execution that did not go well, and in what is refused."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,20 +19,60 @@ if TYPE_CHECKING:
     from drplan.view.outline import Outline
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Writes commands for the executions of a namespace in a state folder.
+
+    Attributes:
+        program: how this program was called.
+        flags: options that every command needs to find them.
+    """
+
+    program: str
+    flags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, state: Path, namespace: str) -> Typed:
+        """Write commands for a namespace of a state folder."""
+        context = click.get_current_context(silent=True)
+        program = context.find_root().info_name if context is not None else None
+        flags = [] if state == DEFAULT_STATE else ["--state", str(state)]
+        flags += [] if namespace == DEFAULT_NAMESPACE else ["-n", namespace]
+        return cls(program or "drplan", tuple(flags))
+
+    def __call__(self, command: str, *arguments: str) -> str:
+        """Write a command."""
+        return f"{self.program} {command} {shlex.join([*arguments, *self.flags])}".rstrip()
+
+
+def abandoned(execution: str, typed: Typed) -> str:
+    """What to say about an execution that has not ended and that no engine runs."""
+    return f"no engine runs this execution; go on with it: {typed('resume', execution)}"
+
+
+@contextmanager
+def advised(state: Path, namespace: str) -> Iterator[None]:
+    """Let errors of the engine name commands as they have to be typed here."""
+    from drplan.engine.errors import EngineError
+
+    try:
+        yield
+    except EngineError as problem:
+        problem.args = (problem.told(Typed.of(state, namespace)),)
+        raise
+
+
 def hints(state: Path, namespace: str) -> Callable[[Outline], Sequence[Hint]]:
     """Make what gives the commands for an execution in a state folder."""
-    context = click.get_current_context(silent=True)
-    program = context.find_root().info_name if context is not None else None
-    flags = [] if state == DEFAULT_STATE else ["--state", str(state)]
-    flags += [] if namespace == DEFAULT_NAMESPACE else ["-n", namespace]
-    return lambda outline: _hints(outline, program or "drplan", flags)
+    typed = Typed.of(state, namespace)
+    return lambda outline: _hints(outline, typed)
 
 
-def _hints(outline: Outline, program: str, flags: Sequence[str]) -> list[Hint]:
+def _hints(outline: Outline, typed: Typed) -> list[Hint]:
     from drplan.view.findings import Hint, find
 
     def hint(command: str, *arguments: str, why: str) -> Hint:
-        return Hint(f"{program} {command} {shlex.join([*arguments, *flags])}", why)
+        return Hint(typed(command, *arguments), why)
 
     if not outline.phase.terminal:
         return [hint("resume", outline.name, why="go on with it, if it was interrupted")]

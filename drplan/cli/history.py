@@ -8,6 +8,7 @@ import click
 
 from drplan.cli import options
 from drplan.cli.completion import complete_plan
+from drplan.cli.printing import say
 from drplan.errors import InputProblem
 
 TABLE, WIDE, JSON, YAML, NAME = "table", "wide", "json", "yaml", "name"
@@ -31,7 +32,7 @@ def command(plan: str, state: Path, namespace: str, output: str) -> None:
 
     recorded = Recorded(state, namespace)
     stored = recorded.plan(plan)
-    found = past(plan, stored, recorded.executions())
+    found = past(plan, stored, recorded.executions(say))
     if stored is None and not found:
         raise InputProblem(f"plan {plan} is not in {recorded.folder.plans}; is --state or --namespace another one?")
     if output == JSON:
@@ -41,6 +42,8 @@ def command(plan: str, state: Path, namespace: str, output: str) -> None:
     elif output == NAME:
         click.echo("\n".join(each["metadata"]["name"] for each in found), nl=bool(found))
     elif not found:
-        click.echo(f"plan {plan} was never executed", err=True)
+        say(f"plan {plan} was never executed")
     else:
-        click.echo(tables.history(found, now=datetime.now(UTC), wide=output == WIDE))
+        kept = (each for each in found if recorded.execution_folder(each["metadata"]["name"]).path.is_dir())
+        undriven = {each["metadata"]["name"] for each in kept if recorded.is_abandoned(each)}
+        click.echo(tables.history(found, now=datetime.now(UTC), wide=output == WIDE, undriven=undriven))

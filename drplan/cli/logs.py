@@ -9,6 +9,7 @@ import click
 
 from drplan.cli import options
 from drplan.cli.completion import complete_action, complete_execution
+from drplan.cli.printing import say
 from drplan.errors import InputProblem
 
 _POLL = 0.2
@@ -45,7 +46,7 @@ def command(execution: str, action: str | None, state: Path, namespace: str, *, 
         time.sleep(_POLL)
     if not any(tail.offset for tail in tails.values()):
         why = "; ".join(f"{node.key} {node.name} is {node.phase}: {node.why}".rstrip(": ") for node in nodes[:1])
-        click.echo(f"nothing was logged; {why}", err=True)
+        say(f"nothing was logged; {why}")
 
 
 def _nothing(execution: str, action: str | None) -> str:

@@ -13,6 +13,9 @@ from compiler.model.phases import Mode
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+RESERVED_MODE = "mode"
+"""Name that no parameter can have: it is what `--mode` sets."""
+
 DEFAULT_STATE = Path(".drplan")
 DEFAULT_NAMESPACE = "default"
 
@@ -64,10 +67,51 @@ def _read_params(_ctx: click.Context, _option: click.Parameter, given: tuple[str
         name, equals, value = text.partition("=")
         if not equals or not PARAMETER_NAME.match(name):
             raise click.BadParameter(f'"{text}" is not NAME=VALUE, with a name of [a-zA-Z][a-zA-Z0-9_-]*')
+        if name == RESERVED_MODE:
+            raise click.BadParameter(f'parameter name "{name}" is reserved; use --mode')
+        if not _is_text(value):
+            raise click.BadParameter(f'value of "{name}" is no UTF-8 text')
         if name in read:
             raise click.BadParameter(f'"{name}" is given twice')
         read[name] = value
     return read
+
+
+def _is_text(value: str) -> bool:
+    """Whether an argument can be written down: what was no UTF-8 came in as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def name(help_text: str) -> Callable[[Command], Command]:
+    """`--name NAME`."""
+    return click.option("--name", callback=_read_name, metavar="NAME", help=help_text)
+
+
+def _read_name(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    if not value:
+        raise click.BadParameter("must not be empty")
+    if not _is_text(value):
+        raise click.BadParameter("is no UTF-8 text")
+    return value
+
+
+def reason(help_text: str) -> Callable[[Command], Command]:
+    """`--reason TEXT`."""
+    return click.option("--reason", callback=_read_reason, default="", metavar="TEXT", help=help_text)
+
+
+def _read_reason(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    if not _is_text(value):
+        raise click.BadParameter("is no UTF-8 text")
+    return value
+
+
+def _read_state(_ctx: click.Context, _option: click.Parameter, value: str) -> Path:
+    if not value:
+        raise click.BadParameter("must not be empty")
+    return Path(value)
 
 
 def state(command: Command) -> Command:
@@ -87,8 +131,9 @@ def state_folder(command: Command) -> Command:
     """`--state DIR`: where executions of this machine are kept."""
     return click.option(
         "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=DEFAULT_STATE,
+        type=click.Path(file_okay=False),
+        callback=_read_state,
+        default=str(DEFAULT_STATE),
         show_default=True,
         metavar="DIR",
         help="Folder that keeps the executions of this machine.",

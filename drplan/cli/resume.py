@@ -26,4 +26,5 @@ def command(execution: str, *, parallelism: int, state: Path, namespace: str, ou
         namespace=namespace,
         output=output,
         parallelism=parallelism,
+        told=f"told the engine that runs {execution} to go on",
     )

@@ -13,9 +13,13 @@ from drplan.cli.completion import complete_execution
 @click.command("revert")
 @click.argument("execution", shell_complete=complete_execution)
 @options.params
-@click.option("--name", default="", metavar="NAME", help="Name of the revert; by default <plan>-revert-<n>.")
-@click.option("--reason", default="", metavar="TEXT", help="Why it is undone, for the history.")
-@click.option("--force", is_flag=True, help="Undo it although it is not the newest execution of its plan.")
+@options.name("Name of the revert; by default <plan>-revert-<n>.")
+@options.reason("Why it is undone, for the history.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Undo it although it is not the newest of its plan, or although it is not known what it or its undo did.",
+)
 @driving.parallelism
 @options.state
 @driving.output

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from drplan.cli import driving, options
+from drplan.cli.printing import say
 
 
 @click.command("run")
@@ -14,8 +15,8 @@ from drplan.cli import driving, options
 @options.plan
 @options.mode
 @options.params
-@click.option("--name", default="", metavar="NAME", help="Name of the execution; by default <plan>-execute-<n>.")
-@click.option("--reason", default="", metavar="TEXT", help="Why it is run, for the history.")
+@options.name("Name of the execution; by default <plan>-execute-<n>.")
+@options.reason("Why it is run, for the history.")
 @driving.parallelism
 @options.state_folder
 @driving.output
@@ -36,7 +37,8 @@ def command(
     """Run a plan on this machine, each action in a process of its own.
 
     What happens is kept below --state, so that a run that was interrupted goes on with `drplan resume`. Ctrl-C cancels:
-    running actions finish and nothing else starts; twice, it ends now.
+    running actions finish and nothing else starts; twice, it ends
+    now, and calls in flight get up to 30 s for it; three times, they are killed at once.
     """
     from drplan.compiling import located
     from drplan.inputs import read
@@ -44,7 +46,7 @@ def command(
     given = read(paths, plan=plan, mode=mode, params=params)
     if not quiet:
         for warning in given.warnings:
-            click.echo(str(warning), err=True)
+            say(str(warning))
     with located(given.manifests):
         return driving.drive(
             lambda engine: engine.start(given.snapshot, name=name, reason=reason),

@@ -14,6 +14,7 @@ import click
 from compiler.model.phases import Phase
 from drplan.cli import options
 from drplan.cli.completion import complete_execution
+from drplan.cli.printing import say
 from drplan.errors import Exit
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(execution: str, state: Path, namespace: str, output: str) -> int:
     On a terminal the tree redraws itself; elsewhere there is one line a change. With -o json, yaml or name the output
     is the finished execution, and what happens meanwhile goes to standard error. Ctrl-C ends the watching only.
     """
-    from drplan.cli.hints import hints
+    from drplan.cli.hints import Typed, abandoned, hints
     from drplan.view.live import follower
     from drplan.view.outline import phase_of
     from drplan.view.recorded import Recorded
@@ -48,10 +49,10 @@ def command(execution: str, state: Path, namespace: str, output: str) -> int:
     final = recorded.execution(execution)
     try:
         with follower(screen, hints=hints(state, namespace)) as view:
-            for final, remark in _states(recorded, execution):
+            for final, remark in _states(recorded, execution, abandoned(execution, Typed.of(state, namespace))):
                 view.update(final, remark=remark)
     except KeyboardInterrupt:
-        click.echo(f"stopped watching; {execution} goes on", err=True)
+        say(f"stopped watching; {execution} goes on")
         return INTERRUPTED
     print_execution(recorded.in_full(execution), output)
     return exit_code(phase_of(final.get("status") or {}))
@@ -64,8 +65,8 @@ def exit_code(phase: Phase) -> Exit:
     return Exit.CANCELLED if phase is Phase.CANCELLED else Exit.FAILED
 
 
-def _states(recorded: Recorded, name: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every new state of an execution, until it has ended, each with what is to be said about its engine."""
+def _states(recorded: Recorded, name: str, abandoned: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every new state of an execution, until it has ended, each with what is to be said while no engine runs it."""
     from drplan.view.outline import is_over
 
     path = recorded.execution_folder(name).execution
@@ -75,7 +76,9 @@ def _states(recorded: Recorded, name: str) -> Iterator[tuple[dict[str, Any], str
     while True:
         mark = _mark(path)
         looked = polls % _POLLS_PER_LOOK_AT_ENGINE == 0
-        before, remark = remark, _remark(recorded, name) if looked else remark
+        before = remark
+        if looked:
+            remark = "" if recorded.is_driven(name) else abandoned
         if mark != seen or mark is None or remark != before:
             execution = recorded.execution(name)
             seen = mark
@@ -94,10 +97,6 @@ def _mark(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
-
-
-def _remark(recorded: Recorded, name: str) -> str:
-    return "" if recorded.is_driven(name) else f"no engine runs this execution; go on with it: drplan resume {name}"
 
 
 def print_execution(execution: dict[str, Any], output: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from compiler.graph import build
 from compiler.graph.snapshot import Snapshot
+from compiler.graph.target import target_actions
 from compiler.model.names import (
     ANNOTATION_CANCEL,
     ANNOTATION_PAUSE,
@@ -43,8 +44,10 @@ from compiler.model.phases import (
 from drplan.engine import steps, store
 from drplan.engine.compiled import Compiled, check, compile_run
 from drplan.engine.errors import EngineRunning, InputRefused, NotAllowed, PlanBusy
+from drplan.engine.objects import OnWarning, executions_of, read_execution, refuse_missing_records
 from drplan.engine.run import Run, graph_of, put_fence
 from drplan.engine.store import EngineLock, ExecutionFolder, Object, StateFolder
+from drplan.engine.watch import RecordsWatch
 from syncer.decide.fence import Fence
 from syncer.decide.outcome import Refuse, Wait
 from syncer.decide.retry import may_retry
@@ -101,8 +104,14 @@ class Wish:
         return self.snapshot.revert is not None
 
 
-def admit(state: StateFolder, wish: Wish, *, environment: Mapping[str, str]) -> Admitted:
+def admit(state: StateFolder, wish: Wish, *, environment: Mapping[str, str], warn: OnWarning) -> Admitted:
     """Make an execution out of a wish.
+
+    Args:
+        state: the namespace.
+        wish: what is to be started.
+        environment: environment of the runners.
+        warn: gets what is wrong in the state folder and concerns other plans only.
 
     Raises:
         InputRefused: it cannot be started.
@@ -113,27 +122,37 @@ def admit(state: StateFolder, wish: Wish, *, environment: Mapping[str, str]) -> 
         check_name("execution", wish.name)
         if state.execution(wish.name).path.exists():
             raise NotAllowed(f"execution {wish.name} exists already; choose another --name")
-    finish_recording(state, wish.plan)
+    finish_recording(state, wish.plan, warn)
+    given = _up_to_date(state, wish.snapshot)
     while True:
         name = wish.name or next_name(state, wish.plan, revert=wish.revert)
-        snapshot = _identified(wish.snapshot, name)
+        snapshot = _identified(given, name, force=wish.force)
         compiled = compile_run(
             build(snapshot), name=name, uid=snapshot.execution.uid, epoch=1, snapshot_hash=snapshot.hash()
         )
         check(compiled, environment)
         execution = make_execution(snapshot, wish, now=datetime.now(UTC))
-        admitted = _create(state, execution, snapshot, compiled)
+        admitted = _create(state, execution, snapshot, compiled, warn)
         if admitted is not None:
             return admitted
         if wish.name:
             raise NotAllowed(f"execution {wish.name} exists already; choose another --name")
 
 
-def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping[str, str]) -> Admitted:
+def readmit(
+    state: StateFolder, folder: ExecutionFolder, *, environment: Mapping[str, str], warn: OnWarning
+) -> Admitted:
     """Let an execution that has ended go on in a new epoch.
+
+    Args:
+        state: the namespace.
+        folder: folder of the execution.
+        environment: environment of the runners.
+        warn: gets what is wrong in the state folder and concerns other plans only.
 
     Raises:
         InputRefused: it may not.
+        StateDamaged: the records of what it has done are missing.
         EngineRunning: it is being run.
     """
     lock = EngineLock.take(folder.path, folder.name)
@@ -143,12 +162,13 @@ def readmit(state: StateFolder, folder: ExecutionFolder, *, environment: Mapping
             steps.finish(run)
         epoch = run.epoch + 1
         _refuse_retry(state, run)
+        refuse_missing_records(folder, run.execution, run.records.records)
         graph = graph_of(run.snapshot, run.records.records, epoch)
         compiled = compile_run(graph, name=folder.name, uid=run.uid, epoch=epoch, snapshot_hash=run.snapshot.hash())
         check(compiled, environment)
         with store.locked(state.plans):
             _refuse_retry(state, run)
-            _refuse_busy(state, run.graph.plan, but=folder.name)
+            _refuse_busy(state, run.graph.plan, warn, but=folder.name)
             before = run.fence or Fence(workflow="", epoch=run.epoch)
 
             def opened(execution: Object) -> None:
@@ -190,16 +210,16 @@ def next_name(state: StateFolder, plan: str, *, revert: bool) -> str:
     return f"{start}{1 + max((int(number) for number in numbers if number.isdecimal()), default=0)}"
 
 
-def finish_recording(state: StateFolder, plan: str) -> None:
+def finish_recording(state: StateFolder, plan: str, warn: OnWarning) -> None:
     """Finish executions of a plan that have ended but that an engine could not write down before it died.
 
     Raises:
         PlanBusy: another process is at it, and does not come to an end.
     """
-    for folder in _executions_of(state, plan):
+    for folder, _ in executions_of(state, plan, warn):
         until = time.monotonic() + _RECORDING_WAIT
         while True:
-            execution = store.read(folder.execution)
+            execution = read_execution(folder)
             if execution is None or not steps.has_ended(execution) or steps.is_recorded(execution):
                 break
             try:
@@ -280,12 +300,30 @@ def plan_object(snapshot: Snapshot, stored: Object | None, *, now: datetime) -> 
     return {"apiVersion": API_VERSION, "kind": KIND_PLAN, "metadata": metadata, "spec": given["spec"], "status": status}
 
 
-def _identified(snapshot: Snapshot, name: str) -> Snapshot:
-    execution = replace(snapshot.execution, name=name, uid=str(uuid.uuid4()), namespace=snapshot.namespace)
+def _up_to_date(state: StateFolder, snapshot: Snapshot) -> Snapshot:
+    """The snapshot of a revert with what is recorded now: an earlier revert may have been written down meanwhile."""
+    revert = snapshot.revert
+    if revert is None:
+        return snapshot
+    folder = state.execution(revert.name)
+    target = read_execution(folder)
+    if target is None:
+        return snapshot
+    records = RecordsWatch(folder.records)
+    records.look()
+    refuse_missing_records(folder, target, records.records)
+    actions = target_actions(target.get("status") or {}, records.records.values())
+    return replace(snapshot, revert=replace(revert, actions=actions))
+
+
+def _identified(snapshot: Snapshot, name: str, *, force: bool) -> Snapshot:
+    execution = replace(snapshot.execution, name=name, uid=str(uuid.uuid4()), namespace=snapshot.namespace, force=force)
     return replace(snapshot, execution=execution)
 
 
-def _create(state: StateFolder, execution: Object, snapshot: Snapshot, compiled: Compiled) -> Admitted | None:
+def _create(
+    state: StateFolder, execution: Object, snapshot: Snapshot, compiled: Compiled, warn: OnWarning
+) -> Admitted | None:
     """Create everything at once; None when the name is taken."""
     folder = state.execution(execution["metadata"]["name"])
     locks: list[EngineLock] = []
@@ -305,7 +343,7 @@ def _create(state: StateFolder, execution: Object, snapshot: Snapshot, compiled:
         stored = store.read(path)
         now = datetime.now(UTC)
         plan = stored if snapshot.revert is not None else plan_object(snapshot, stored, now=now)
-        _refuse_busy(state, snapshot.plan_ref.name)
+        _refuse_busy(state, snapshot.plan_ref.name, warn)
         _refuse_start(state, execution, plan, now=now)
         if plan is not None and plan != stored:
             store.count_up(plan)
@@ -333,8 +371,8 @@ def _refuse_start(state: StateFolder, execution: Object, plan: Object | None, *,
     answer = may_start(
         execution,
         plan=plan,
-        current=store.read(state.execution(held["name"]).execution) if held else None,
-        target=store.read(state.execution(reference).execution) if reference else None,
+        current=read_execution(state.execution(held["name"])) if held else None,
+        target=read_execution(state.execution(reference)) if reference else None,
         now=now,
     )
     if isinstance(answer, Wait) and held:
@@ -343,11 +381,10 @@ def _refuse_start(state: StateFolder, execution: Object, plan: Object | None, *,
         raise NotAllowed(answer.message)
 
 
-def _refuse_busy(state: StateFolder, plan: str, *, but: str = "") -> None:
+def _refuse_busy(state: StateFolder, plan: str, warn: OnWarning, *, but: str = "") -> None:
     """Refuse while another execution of the plan has not ended, whether it holds the plan already or not."""
-    for folder in _executions_of(state, plan):
-        execution = store.read(folder.execution)
-        if folder.name != but and execution is not None and not steps.has_ended(execution):
+    for folder, execution in executions_of(state, plan, warn):
+        if folder.name != but and not steps.has_ended(execution):
             raise PlanBusy(plan, folder.name)
 
 
@@ -355,12 +392,3 @@ def _refuse_retry(state: StateFolder, run: Run) -> None:
     answer = may_retry(run.execution, store.read(state.plan(run.snapshot.plan_ref.name)))
     if isinstance(answer, Refuse):
         raise NotAllowed(answer.message)
-
-
-def _executions_of(state: StateFolder, plan: str) -> list[ExecutionFolder]:
-    found: list[ExecutionFolder] = []
-    for folder in state.list_executions():
-        execution = store.read(folder.execution)
-        if execution is not None and execution["spec"]["planRef"] == plan:
-            found.append(folder)
-    return found

@@ -26,9 +26,10 @@ from compiler.model.names import (
 )
 from drplan.engine import steps, store
 from drplan.engine.admission import Wish, admit, check_name, readmit
-from drplan.engine.compiled import Compiled
+from drplan.engine.compiled import Compiled, check_settings
 from drplan.engine.errors import EngineRunning, NotAllowed, NotFound
 from drplan.engine.loop import Loop
+from drplan.engine.objects import OnWarning, read_execution, refuse_missing_records
 from drplan.engine.requests import CancelRequests
 from drplan.engine.run import OnChange, Run, read_snapshot
 from drplan.engine.store import EngineLock, ExecutionFolder, Object, StateFolder
@@ -53,7 +54,11 @@ class Recorded:
 
 
 class Engine:
-    """Runs executions of one namespace of a state folder."""
+    """Runs executions of one namespace of a state folder.
+
+    Attributes:
+        ran: whether it has run any; it leaves those alone that another process runs.
+    """
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class Engine:
         *,
         parallelism: int = PARALLELISM,
         on_change: OnChange | None = None,
+        on_warning: OnWarning | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare; nothing is read or written yet.
@@ -71,12 +77,15 @@ class Engine:
             namespace: namespace of plans and executions.
             parallelism: how many lanes run at once.
             on_change: called with the execution after every change of its status.
+            on_warning: called with what is wrong in the state folder and concerns other plans only.
             environment: environment variables of the runners, and where Secrets come from; this process's own if None.
         """
         check_name("namespace", namespace)
+        self.ran = False
         self._state = StateFolder(state.absolute(), namespace)
         self._parallelism = max(parallelism, 1)
         self._on_change = on_change
+        self._warn: OnWarning = on_warning or (lambda _: None)
         self._environment = dict(os.environ if environment is None else environment)
         self._requests = CancelRequests()
 
@@ -94,7 +103,8 @@ class Engine:
             compiler.problems.CompilerError: the plan cannot be compiled; nothing was written.
             StateUnavailable: the state folder cannot be read or written.
         """
-        admitted = admit(self._state, Wish(snapshot, name, force, reason), environment=self._environment)
+        wish = Wish(snapshot, name, force, reason)
+        admitted = admit(self._state, wish, environment=self._environment, warn=self._warn)
         return self._run(admitted.folder, admitted.lock, admitted.compiled)
 
     def retry(self, name: str) -> Object:
@@ -104,7 +114,7 @@ class Engine:
             InputRefused: it may not be retried.
             EngineRunning: it is being run.
         """
-        admitted = readmit(self._state, self._folder(name), environment=self._environment)
+        admitted = readmit(self._state, self._folder(name), environment=self._environment, warn=self._warn)
         return self._run(admitted.folder, admitted.lock, admitted.compiled)
 
     def resume(self, name: str) -> Object:
@@ -114,6 +124,7 @@ class Engine:
             NotAllowed: it has ended.
             EngineRunning: another process runs it, and it was not paused.
         """
+        check_settings(self._environment)
         folder = self._folder(name)
         execution = self._read(folder)
         paused = ANNOTATION_PAUSE in execution["metadata"].get("annotations", {})
@@ -134,6 +145,8 @@ class Engine:
         """
         folder = self._folder(name)
         self._refuse_ended(folder)
+        if not self.is_driven(name):
+            check_settings(self._environment)
         execution = self._annotate(folder, ANNOTATION_CANCEL, CANCEL_FORCE if force else CANCEL_GRACEFUL)
         return self._go_on(folder) or execution
 
@@ -159,6 +172,7 @@ class Engine:
 
     def _run(self, folder: ExecutionFolder, lock: EngineLock, compiled: Compiled | None = None) -> Object:
         """Bring an execution from wherever it is to its end."""
+        self.ran = True
         try:
             run = Run(self._state, folder, on_change=self._on_change)
             if not steps.has_ended(run.execution):
@@ -191,7 +205,7 @@ class Engine:
         return folder
 
     def _read(self, folder: ExecutionFolder) -> Object:
-        execution = store.read(folder.execution)
+        execution = read_execution(folder)
         if execution is None:
             raise NotFound("execution", folder.name, self._state.executions)
         return execution
@@ -221,13 +235,17 @@ def recorded(state: Path, namespace: str, name: str) -> Recorded:
     Raises:
         NotFound: there is no such execution.
         StateUnavailable: it cannot be read.
+        StateDamaged: the records of what it has done are missing.
     """
     check_name("namespace", namespace)
     check_name("execution", name)
     found = StateFolder(state.absolute(), namespace)
     folder = found.execution(name)
-    execution = store.read(folder.execution)
+    execution = read_execution(folder)
     if execution is None:
         raise NotFound("execution", name, found.executions)
-    records = [store.read(path) for path in sorted(folder.records.glob(f"*{store.SUFFIX}"))]
-    return Recorded(execution, [each for each in records if each is not None], read_snapshot(folder))
+    read = [store.read(path) for path in sorted(folder.records.glob(f"[!.]*{store.SUFFIX}"))]
+    records = [each for each in read if each is not None]
+    if steps.has_ended(execution):
+        refuse_missing_records(folder, execution, {each["spec"]["key"] for each in records})
+    return Recorded(execution, records, read_snapshot(folder))

@@ -12,7 +12,7 @@ from compiler.graph.tree import Graph
 from compiler.model.names import digest, workflow_name
 from compiler.model.phases import ActionType
 from compiler.problems import NothingToRun
-from drplan.engine.errors import SecretsMissing, TypesNotSupported
+from drplan.engine.errors import SecretsMissing, SettingsWrong, TypesNotSupported
 from drplan.engine.program import Program, SecretKey, read_program
 from drplan.engine.store import Object
 from syncer.times import format_time
@@ -116,8 +116,23 @@ def check(compiled: Compiled, environment: Mapping[str, str]) -> None:
     """Refuse what cannot be run here.
 
     Raises:
+        SettingsWrong: a setting in the environment cannot be read.
         UnknownForm: the Workflow has a form that this engine does not know.
         SecretsMissing: values of Secrets are not in the environment.
     """
+    check_settings(environment)
     if compiled.workflow is not None:
         read_secrets(read_program(compiled.workflow), environment)
+
+
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Refuse settings that no runner could read.
+
+    Raises:
+        SettingsWrong: a setting in the environment cannot be read.
+    """
+    from runner.settings import problems
+
+    found = problems(environment)
+    if found:
+        raise SettingsWrong(found)

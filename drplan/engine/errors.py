@@ -7,6 +7,7 @@ EngineError                     (a DrplanError)
 │   ├── NotAllowed          the execution is not in a state in which this can be done
 │   ├── TypesNotSupported   the plan has actions that need a cluster
 │   ├── SecretsMissing      values of secrets are not in the environment
+│   ├── SettingsWrong       settings in the environment cannot be read
 │   └── UnknownForm         the Workflow has a form that this engine does not know
 ├── EngineRunning           another process runs this execution
 └── StateUnavailable        the state folder cannot be read or written
@@ -15,14 +16,26 @@ EngineError                     (a DrplanError)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drplan.errors import DrplanError, Exit
 
+Typed = Callable[[str, str], str]
+"""Writes a command about an execution as it has to be typed."""
+
+
+def plainly(command: str, execution: str) -> str:
+    """Write a command for somebody who uses the default state folder and namespace."""
+    return f"drplan {command} {execution}"
+
 
 class EngineError(DrplanError):
     """Root of the errors of this package."""
+
+    def told(self, _typed: Typed) -> str:
+        """What is wrong, with the commands to go on with as they have to be typed."""
+        return str(self)
 
 
 class InputRefused(EngineError):
@@ -35,9 +48,13 @@ class PlanBusy(InputRefused):
     def __init__(self, plan: str, execution: str) -> None:
         self.plan = plan
         self.execution = execution
-        super().__init__(
-            f"plan {plan}: execution {execution} is not finished; "
-            f"wait for it, go on with `drplan resume {execution}` or end it with `drplan cancel {execution}`"
+        super().__init__(self.told(plainly))
+
+    def told(self, typed: Typed) -> str:
+        """What is wrong, and how to wait, go on or end it."""
+        return (
+            f"plan {self.plan}: execution {self.execution} is not finished; wait for it, "
+            f"go on with `{typed('resume', self.execution)}` or end it with `{typed('cancel', self.execution)}`"
         )
 
 
@@ -73,6 +90,13 @@ class SecretsMissing(InputRefused):
         super().__init__(f"secrets come from the environment here; set these, nothing was started:\n{listed}")
 
 
+class SettingsWrong(InputRefused):
+    """Settings in the environment cannot be read."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join((*problems, "nothing was started")))
+
+
 class UnknownForm(InputRefused):
     """The Workflow has a form that this engine does not know."""
 
@@ -86,9 +110,13 @@ class EngineRunning(EngineError):
 
     def __init__(self, execution: str) -> None:
         self.execution = execution
-        super().__init__(
-            f"execution {execution} is being run by another process; "
-            f"look at it with `drplan watch {execution}`, stop it with `drplan cancel {execution}`"
+        super().__init__(self.told(plainly))
+
+    def told(self, typed: Typed) -> str:
+        """What is wrong, and how to look at it or stop it."""
+        return (
+            f"execution {self.execution} is being run by another process; "
+            f"look at it with `{typed('watch', self.execution)}`, stop it with `{typed('cancel', self.execution)}`"
         )
 
 

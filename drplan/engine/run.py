@@ -22,6 +22,7 @@ from drplan.engine import store
 from drplan.engine.errors import NotFound, StateDamaged
 from drplan.engine.nodes import Nodes, Shutdown
 from drplan.engine.nodestatus import read_nodes, status
+from drplan.engine.objects import read_execution
 from drplan.engine.program import Program, read_program
 from drplan.engine.store import ExecutionFolder, Object, StateFolder
 from drplan.engine.watch import RecordsWatch
@@ -48,7 +49,7 @@ class Run:
     """
 
     def __init__(self, state: StateFolder, folder: ExecutionFolder, *, on_change: OnChange | None = None) -> None:
-        execution = store.read(folder.execution)
+        execution = read_execution(folder)
         if execution is None:
             raise NotFound("execution", folder.name, state.executions)
         self.state = state

@@ -22,6 +22,7 @@ from compiler.model.phases import ConditionReason, ConditionStatus, ConditionTyp
 from drplan.engine import store
 from drplan.engine.compiled import Compiled, compile_run, created
 from drplan.engine.errors import EngineError
+from drplan.engine.objects import read_execution
 from drplan.engine.run import Run
 from drplan.engine.store import Object
 from syncer.decide import history
@@ -190,7 +191,7 @@ def _change_plan(run: Run, change: Callable[[Mapping[str, Any] | None], Object])
 
 def _target(run: Run) -> Object | None:
     revert = run.snapshot.revert
-    return None if revert is None else store.read(run.state.execution(revert.name).execution)
+    return None if revert is None else read_execution(run.state.execution(revert.name))
 
 
 def _mark_reverted(run: Run) -> None:
@@ -211,21 +212,40 @@ def _mark_reverted(run: Run) -> None:
 
 
 def _mark_undone(run: Run) -> None:
-    """Say on the target's records what was undone, so that it is not undone twice."""
+    """Say on the target's records what was undone, or may have been, so that it is not undone twice."""
     assert run.snapshot.revert is not None
     target = run.state.execution(run.snapshot.revert.name)
+    by = {"name": run.folder.name, "uid": run.uid}
     for action in run.graph.actions():
         state = state_of(run.records.records.get(action.key) or {})
-        if action.undo is None or state.get("phase") != RecordPhase.SUCCEEDED:
+        if action.undo is None:
             continue
-        undone = {"name": run.folder.name, "uid": run.uid, "time": state.get("completionTime")}
+        if state.get("phase") == RecordPhase.SUCCEEDED:
+            mark = _undone({**by, "time": state.get("completionTime")})
+        elif state.get("phase") == RecordPhase.UNKNOWN and not action.spec.get("idempotent"):
+            mark = _perhaps_undone({**by, "phase": RecordPhase.UNKNOWN.value})
+        else:
+            continue
+        store.update(target.record(action.undo), mark, lock=target.path)
 
-        def marked(found: Object, undone: Object = undone) -> Object | None:
-            if not found or found["state"].get("undoneBy"):
-                return None
-            return {**found, "state": {**found["state"], "undoneBy": undone}}
 
-        store.update(target.record(action.undo), marked, lock=target.path)
+def _undone(by: Object) -> store.Change:
+    def marked(found: Object) -> Object | None:
+        if not found or found["state"].get("undoneBy"):
+            return None
+        state = {name: value for name, value in found["state"].items() if name != "undoAttempt"}
+        return {**found, "state": {**state, "undoneBy": by}}
+
+    return marked
+
+
+def _perhaps_undone(by: Object) -> store.Change:
+    def marked(found: Object) -> Object | None:
+        if not found or found["state"].get("undoneBy"):
+            return None
+        return {**found, "state": {**found["state"], "undoAttempt": by}}
+
+    return marked
 
 
 def _end_record(run: Run, ending: Ending) -> None:

@@ -41,8 +41,13 @@ Change = Callable[[Object], Object | None]
 STATE_LOCK = "state.lock"
 ENGINE_LOCK = "engine.lock"
 SUFFIX = ".json"
-_TRIES = 5
-_BETWEEN_TRIES = 0.02
+_BETWEEN_TRIES = 0.05
+_LOOKING = 0.1
+"""Seconds for which a lock may be held by somebody who only looks whether it is held."""
+_DYING = 2.0
+"""Seconds for which the lock of a killed engine may be held by a child that it had forked and that is no runner yet."""
+_DEAD = frozenset("ZX")
+"""States in which the system still lists a process that has ended."""
 _ASIDE = ".aside-"
 """Start of the names of files and folders that are not complete yet; no listing shows them."""
 
@@ -193,20 +198,41 @@ class EngineLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise StateUnavailable(path, error) from error
-        for _ in range(_TRIES):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                # Whoever only looks whether it is held holds it for a moment, too.
-                time.sleep(_BETWEEN_TRIES)
-            else:
-                return cls(descriptor)
-        os.close(descriptor)
-        raise EngineRunning(execution)
+        began = time.monotonic()
+        while not _lock_at_once(descriptor):
+            waited = time.monotonic() - began
+            if waited > _LOOKING and (waited > _DYING or _holder_lives(descriptor)):
+                os.close(descriptor)
+                raise EngineRunning(execution)
+            time.sleep(_BETWEEN_TRIES)
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return cls(descriptor)
 
     def release(self) -> None:
         """Give it back."""
         os.close(self._descriptor)
+
+
+def _lock_at_once(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder_lives(descriptor: int) -> bool:
+    """Whether the process lives that took a lock last, as far as it can be seen from here."""
+    text = os.pread(descriptor, 20, 0)
+    if not text.isdigit():
+        return False
+    try:
+        status = Path(f"/proc/{int(text)}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in _DEAD
 
 
 def lock_is_free(path: Path) -> bool | None:

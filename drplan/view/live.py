@@ -74,7 +74,14 @@ def follower(screen: Screen | None = None, *, hints: Hints | None = None) -> Fol
     return LiveTree(screen, hints=hints) if screen.live else PlainLines(screen, hints=hints)
 
 
-def report(outline: Outline, page: Page, *, hints: Sequence[findings.Hint] = (), rows: int | None = None) -> list[Line]:
+def report(
+    outline: Outline,
+    page: Page,
+    *,
+    hints: Sequence[findings.Hint] = (),
+    rows: int | None = None,
+    remark: str = "",
+) -> list[Line]:
     """All there is to see of an execution: header, tree, and what went wrong.
 
     Args:
@@ -82,13 +89,49 @@ def report(outline: Outline, page: Page, *, hints: Sequence[findings.Hint] = (),
         page: what the lines are made for.
         hints: commands to go on with when something went wrong.
         rows: most nodes of the tree; None to show all.
+        remark: what else there is to say about it at the moment.
     """
     shown = outline if rows is None else fit(outline, rows)
-    lines = [*tree.header(outline, page), (), *tree.lines(shown, page)]
+    noted = tree.paragraph(remark, page, style=Style.STOPPED) if remark else []
+    lines = [*tree.header(outline, page), *noted, (), *tree.lines(shown, page)]
     if shown.stages != outline.stages:
         lines.append((Span(f"{page.characters.ellipsis} folded; `drplan get` shows all of it", Style.QUIET),))
     found = findings.lines(findings.find(outline), page, hints=hints)
     return [*lines, (), *found] if found else lines
+
+
+class Unfailing:
+    """Keeps whatever goes wrong with showing away from those who have something to show.
+
+    Attributes:
+        problem: what went wrong; None as long as nothing has. Nothing more is shown from then on.
+    """
+
+    def __init__(self, view: Follower) -> None:
+        self.problem: Exception | None = None
+        self._view = view
+
+    def __enter__(self) -> Self:
+        self._try(self._view.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._try(lambda: self._view.__exit__(kind, error, trace))
+
+    def update(self, execution: Execution, *, remark: str = "") -> None:
+        """Show a new state, if that is possible."""
+        self._try(lambda: self._view.update(execution, remark=remark))
+
+    def _try(self, show: Callable[[], object]) -> None:
+        if self.problem is not None:
+            return
+        try:
+            show()
+        except Exception as problem:
+            # No mistake in a view is worth a run.
+            self.problem = problem
 
 
 class PlainLines:

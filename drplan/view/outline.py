@@ -201,6 +201,11 @@ def is_over(execution: Object) -> bool:
     return phase_of(execution.get("status") or {}).terminal
 
 
+def is_paused(execution: Object) -> bool:
+    """Whether somebody wants an execution to start nothing further."""
+    return ((execution.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION_PAUSE) == ANNOTATION_TRUE
+
+
 def _remarks(metadata: Object, status: Object, phase: Phase) -> Iterator[str]:
     annotations = metadata.get("annotations") or {}
     true = {

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from drplan.engine.errors import InputRefused, NotFound, StateUnavailable
+from drplan.engine.objects import OnWarning, read_execution
 from drplan.engine.store import ENGINE_LOCK, SUFFIX, ExecutionFolder, StateFolder, lock_is_free, read
 from drplan.errors import InputProblem, OutOfReach
 from drplan.view.details import completed, is_complete
+from drplan.view.outline import is_over
 from syncer.times import parse_time
 
 Object = dict[str, Any]
@@ -65,7 +67,7 @@ class Recorded:
             OutOfReach: it cannot be read.
         """
         with readable():
-            found = read(self.execution_folder(name).execution)
+            found = read_execution(self.execution_folder(name))
             if found is None:
                 raise NotFound("execution", name, self.folder.executions)
             return found
@@ -80,15 +82,28 @@ class Recorded:
             raise InputProblem(f'"{name}" is no name of an execution')
         return self.folder.execution(name)
 
-    def executions(self) -> list[Object]:
+    def executions(self, warn: OnWarning) -> list[Object]:
         """All executions, newest first.
 
+        Args:
+            warn: gets what is wrong with those that cannot be read.
+
         Raises:
-            OutOfReach: one cannot be read.
+            OutOfReach: the folder cannot be read.
         """
+        found = []
         with readable():
-            found = [read(folder.execution) for folder in self.folder.list_executions()]
+            folders = self.folder.list_executions()
+        for folder in folders:
+            try:
+                found.append(read_execution(folder))
+            except StateUnavailable as problem:
+                warn(f"warning: {problem}")
         return sorted((each for each in found if each is not None), key=age_of, reverse=True)
+
+    def namespaces(self) -> list[str]:
+        """The namespaces that have executions."""
+        return sorted(path.parent.name for path in self.state.glob("*/executions") if any(path.iterdir()))
 
     def plan(self, name: str) -> Object | None:
         """A plan with its status; None when it is not there."""
@@ -125,6 +140,10 @@ class Recorded:
         """Whether an engine runs an execution at the moment."""
         with readable():
             return lock_is_free(self.execution_folder(execution).path / ENGINE_LOCK) is False
+
+    def is_abandoned(self, execution: Object) -> bool:
+        """Whether an execution has not ended and no engine runs it."""
+        return not is_over(execution) and not self.is_driven(execution["metadata"]["name"])
 
     def logs(self, execution: str) -> dict[str, Path]:
         """Files with what was logged, by key of the action (or of the workflow use, for what closed it)."""

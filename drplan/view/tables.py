@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from drplan.view.outline import phase_of, revert_of
+from drplan.view.outline import is_paused, phase_of, revert_of
 from drplan.view.text import clean, pad, width
 from drplan.view.times import age, seconds_of, short_duration
 
@@ -26,21 +26,36 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def executions(objects: Iterable[Object], *, now: datetime, wide: bool = False) -> str:
+def executions(objects: Iterable[Object], *, now: datetime, wide: bool = False, undriven: Collection[str] = ()) -> str:
     """A table of executions.
 
     Args:
         objects: the DRPlanExecutions, in the order of the table.
         now: the time, for ages.
         wide: whether to show Workflow and message, too.
+        undriven: names of those that have not ended and that no engine runs.
     """
-    return _of(objects, _COLUMNS + _WIDE if wide else _COLUMNS, now)
+    columns = _with_notes(_COLUMNS, undriven)
+    return _of(objects, (*columns, *_WIDE) if wide else columns, now)
 
 
-def history(objects: Iterable[Object], *, now: datetime, wide: bool = False) -> str:
+def history(objects: Iterable[Object], *, now: datetime, wide: bool = False, undriven: Collection[str] = ()) -> str:
     """A table of the executions of one plan, with what reverted them or what they reverted instead of the plan."""
-    columns = tuple(column for column in _COLUMNS if column is not _PLAN)
+    columns = _with_notes([column for column in _COLUMNS if column is not _PLAN], undriven)
     return _of(objects, (*columns, _REVERT, *(_WIDE if wide else ())), now)
+
+
+def _with_notes(columns: Sequence[Column], undriven: Collection[str]) -> tuple[Column, ...]:
+    noted: Column = (_PHASE[0], lambda each, _: _phase(each, undriven))
+    return tuple(noted if column is _PHASE else column for column in columns)
+
+
+def _phase(each: Object, undriven: Collection[str]) -> str:
+    phase = phase_of(each.get("status") or {})
+    notes = [] if phase.terminal or not is_paused(each) else ["paused"]
+    if (each.get("metadata") or {}).get("name") in undriven:
+        notes.append("no engine")
+    return f"{phase} ({', '.join(notes)})" if notes else phase
 
 
 def _of(objects: Iterable[Object], columns: Sequence[Column], now: datetime) -> str:
@@ -78,12 +93,13 @@ def _revert(each: Object, _: datetime) -> str:
 
 
 _PLAN: Column = ("PLAN", _spec("planRef"))
+_PHASE: Column = ("PHASE", lambda each, _: phase_of(each.get("status") or {}))
 _COLUMNS: tuple[Column, ...] = (
     ("NAME", lambda each, _: (each.get("metadata") or {}).get("name") or ""),
     _PLAN,
     ("OPERATION", _spec("operationType")),
     ("MODE", _spec("mode")),
-    ("PHASE", lambda each, _: phase_of(each.get("status") or {})),
+    _PHASE,
     ("PROGRESS", _status("progress")),
     ("DURATION", _duration),
     ("AGE", _age),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TextIO
+from dataclasses import dataclass, replace
+from typing import TextIO, cast
 
+from drplan.view.lenient import Lenient
 from drplan.view.symbols import ASCII, UNICODE, Characters, Line, plain
 from drplan.view.tree import Page
 
@@ -48,7 +49,7 @@ class Screen:
         """
         file = file or sys.stdout
         environment = os.environ if environment is None else environment
-        terminal = file.isatty()
+        terminal = _is_terminal(file)
         clever = terminal and environment.get("TERM") != "dumb"
         columns, lines = _size(file, environment)
         return cls(
@@ -59,6 +60,10 @@ class Screen:
             height=lines,
             characters=UNICODE if "utf" in (file.encoding or "utf-8").lower() else ASCII,
         )
+
+    def forgiving(self) -> Screen:
+        """The same screen, for which it is no failure when it is not there any more."""
+        return replace(self, file=cast("TextIO", Lenient(self.file)))
 
     def page(self, *, message_lines: int = 3) -> Page:
         """What lines for this screen are made for."""
@@ -78,6 +83,13 @@ class Screen:
         encoding = self.file.encoding or "utf-8"
         self.file.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self.file.flush()
+
+
+def _is_terminal(file: TextIO) -> bool:
+    try:
+        return file.isatty()
+    except (OSError, ValueError):
+        return False
 
 
 def _size(file: TextIO, environment: Mapping[str, str]) -> tuple[int, int]:

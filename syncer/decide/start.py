@@ -38,6 +38,9 @@ RETRY_SECONDS = 2.0
 REVERTIBLE = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 """Phases of an execution that can be reverted; one that is Unknown needs `spec.force`."""
 
+_LISTED = 5
+"""How many actions a message names."""
+
 CANCELED_BEFORE_START = "Execution canceled by user before it started"
 
 
@@ -176,11 +179,16 @@ def _is_live(held: Object, current: Object | None) -> bool:
     return not _phase(current).terminal
 
 
-def _operation(execution: Object, target: Object) -> str:
+def not_an_execute(reference: str, target: Object) -> str:
+    """Why an execution is none that can be reverted at all; empty when it is one."""
     operation = _spec(target).get("operationType")
     if operation == OperationType.EXECUTE:
         return ""
-    return f"referenced execution {_reference(execution)} must be an Execute operation, got {operation}"
+    return f"referenced execution {reference} must be an Execute operation, got {operation}"
+
+
+def _operation(execution: Object, target: Object) -> str:
+    return not_an_execute(_reference(execution), target)
 
 
 def _end(execution: Object, target: Object) -> str:
@@ -191,6 +199,27 @@ def _end(execution: Object, target: Object) -> str:
     return (
         f"referenced execution {_reference(execution)} must be in a terminal phase (Succeeded, Failed or Cancelled), "
         f"got {phase}{advice}"
+    )
+
+
+def _known_outcomes(execution: Object, target: Object) -> str:
+    """Undoing what may or may not have happened needs a look first, however the execution as a whole ended."""
+    if _spec(execution).get("force"):
+        return ""
+    status = target.get("status") or {}
+    unknown = [
+        str(action.get("key") or action.get("name"))
+        for stage in status.get("stageStatuses") or ()
+        for use in stage.get("workflowExecutions") or ()
+        for action in use.get("actionStatuses") or ()
+        if action.get("phase") == Phase.UNKNOWN
+    ]
+    if not unknown and not (status.get("summary") or {}).get("unknownActions"):
+        return ""
+    listed = f" ({', '.join(unknown[:_LISTED])}{', …' if len(unknown) > _LISTED else ''})" if unknown else ""
+    return (
+        f"referenced execution {_reference(execution)} has actions whose outcome is Unknown{listed}; "
+        "find out by hand what they did, then set spec.force to revert it all the same"
     )
 
 
@@ -214,7 +243,14 @@ def _has_stages(execution: Object, target: Object) -> str:
     return f"referenced execution {_reference(execution)} has no stage statuses to revert"
 
 
-_TARGET_CHECKS: Sequence[Callable[[Object, Object], str]] = (_operation, _end, _same_plan, _not_reverted, _has_stages)
+_TARGET_CHECKS: Sequence[Callable[[Object, Object], str]] = (
+    _operation,
+    _end,
+    _same_plan,
+    _not_reverted,
+    _has_stages,
+    _known_outcomes,
+)
 
 
 def _in_order(execution: Object, plan: Object | None, target: Object) -> Start | Refuse:

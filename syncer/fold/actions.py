@@ -31,6 +31,7 @@ _EXECUTOR_CODES = frozenset({64, 65})
 MESSAGE_LIMIT = 1024
 STOPPED_EARLY = "stopped before anything was sent or written"
 STOPPED_LATE = "stopped after something may have been sent or written; find out by hand what happened"
+REFUSED = f"the runner refused its configuration (exit code {ExitCode.CONFIGURATION.value}); see the log"
 NOTHING_DONE = "nothing was done: its pod was lost and no attempt is left"
 REPORT_LOST = "it may have been done: Argo lost its report; find out by hand what happened"
 ENDED_UNSEEN = "its container ended and nothing tells what it had done; find out by hand what happened"
@@ -197,8 +198,10 @@ def of_failed_container(node: Node) -> Outcome | None:
     if node.phase not in (ArgoPhase.FAILED, ArgoPhase.ERROR):
         return None
     code, text = _exit_of(node)
-    if code == ExitCode.FAILED or code == ExitCode.CONFIGURATION:
+    if code == ExitCode.FAILED:
         return Outcome(Phase.FAILED, message=text)
+    if code == ExitCode.CONFIGURATION:
+        return Outcome(Phase.FAILED, Reason.INVALID_SPEC.value, text or REFUSED)
     if code == ExitCode.TIMED_OUT:
         return Outcome(Phase.FAILED, Reason.TIMED_OUT.value, text)
     if code == ExitCode.UNKNOWN:

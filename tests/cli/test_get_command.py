@@ -81,13 +81,12 @@ def test_json_and_yaml_are_the_objects(state):
 
 
 def test_an_empty_state_folder_is_no_error(tmp_path):
-    called = drplan("get", "--state", tmp_path / "none")
+    called = drplan("get", "--state", tmp_path)
     assert (called.code, called.out) == (0, "")
     assert "no executions in" in called.err
     assert drplan("get", "--state", tmp_path, "-o", "json").json["items"] == []
     assert drplan("get", "--state", tmp_path, "-o", "yaml").out == ""
     assert drplan("get", "--state", tmp_path, "-o", "name").out == ""
-    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("name", ["nosuch", "../default/executions/shop-execute-1", ".hidden"])
@@ -101,10 +100,56 @@ def test_an_execution_that_is_not_there_exits_with_1(state, name):
 def test_a_damaged_execution_exits_with_4_and_names_the_file(state):
     path = state / "default/executions/shop-execute-9/execution.json"
     path.write_text("{")
-    for arguments in (["get"], ["get", "shop-execute-9"], ["history", "shop"]):
+    called = drplan("get", "shop-execute-9", "--state", state)
+    assert called.code == 4
+    assert str(path) in called.err
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"metadata": {"name": "x"}}', "[]"])
+def test_lists_leave_out_what_is_damaged_and_name_it(state, content):
+    path = state / "default/executions/shop-execute-9/execution.json"
+    path.write_text(content)
+    for arguments in (["get"], ["history", "shop"]):
         called = drplan(*arguments, "--state", state)
-        assert called.code == 4
+        assert called.code == 0
+        assert names(called.out) == ["shop-execute-11", "shop-execute-10", "shop-execute-1"]
         assert str(path) in called.err
+
+
+def test_a_phase_that_nobody_knows_is_damage(state):
+    keep(state, execution(name="shop-execute-12") | {"status": {"phase": "Bananas"}})
+    for command in ("get", "watch", "retry", "resume", "cancel"):
+        called = drplan(command, "shop-execute-12", "--state", state)
+        assert called.code == 4
+        assert "shop-execute-12/execution.json: has a phase that nobody knows: 'Bananas'" in called.err
+
+
+def test_a_folder_that_does_not_exist_is_said_to_be_missing(tmp_path):
+    called = drplan("get", "--state", tmp_path / "none")
+    assert (called.code, called.out) == (1, "")
+    assert f"there is no folder {tmp_path / 'none'}" in called.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_executions_of_another_namespace_are_hinted_at(state):
+    called = drplan("get", "--state", state, "-n", "other")
+    assert called.code == 0
+    assert f"there are some in: default; see them with: drplan get --state {state}" in called.err
+
+
+def test_what_no_engine_runs_says_so(tmp_path):
+    keep(
+        tmp_path,
+        execution(name="shop-execute-1", phase=Phase.RUNNING),
+        execution(name="shop-execute-2", phase=Phase.RUNNING, annotations={"dr.bkbcs.tencent.com/pause": "true"}),
+        execution(name="shop-execute-3"),
+    )
+    listed = drplan("get", "--state", tmp_path).out
+    assert "Running (no engine)" in listed
+    assert "Running (paused, no engine)" in listed
+    assert listed.count("no engine") == 2
+    shown = drplan("get", "shop-execute-1", "--state", tmp_path).out
+    assert f"no engine runs this execution; go on with it: drplan resume shop-execute-1 --state {tmp_path}" in shown
 
 
 def test_details_that_do_not_fit_into_a_status_come_from_the_records(tmp_path):

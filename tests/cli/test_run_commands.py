@@ -155,7 +155,7 @@ def test_reverting_what_does_not_exist_or_is_reverted_already_is_refused(tmp_pat
     assert "reverted" in again.err
     of_a_revert = drplan("revert", "pay-revert-1", *where)
     assert of_a_revert.code == 1
-    assert "must be an Execute operation" in of_a_revert.err
+    assert of_a_revert.err == "referenced execution pay-revert-1 must be an Execute operation, got Revert\n"
 
 
 def test_an_older_execution_is_reverted_only_by_force(tmp_path, site, state):
@@ -211,7 +211,11 @@ def test_ctrl_c_twice_ends_it_now_and_what_was_sent_is_unknown(waiting, site):
 
 def test_a_pause_lets_nothing_start_and_resume_goes_on(waiting, site, state):
     where = ["--state", state, "-n", "dr"]
-    assert drplan("pause", "pay-execute-1", *where).code == 0
+    paused = drplan("pause", "pay-execute-1", *where)
+    assert (paused.code, paused.out) == (
+        0,
+        f"pay-execute-1 is paused; go on with: drplan resume pay-execute-1 --state {state} -n dr\n",
+    )
     time.sleep(3.0)
     assert site.count("/next") == 0
     shown = drplan("get", "pay-execute-1", *where, "-o", "json").json
@@ -219,7 +223,8 @@ def test_a_pause_lets_nothing_start_and_resume_goes_on(waiting, site, state):
     assert any(
         condition["type"] == "Paused" and condition["status"] == "True" for condition in shown["status"]["conditions"]
     )
-    assert drplan("resume", "pay-execute-1", *where).code == 0
+    resumed = drplan("resume", "pay-execute-1", *where)
+    assert (resumed.code, resumed.out) == (0, "told the engine that runs pay-execute-1 to go on\n")
     waiting.communicate(timeout=60)
     assert waiting.returncode == 0
     assert site.count() == 3
@@ -228,12 +233,16 @@ def test_a_pause_lets_nothing_start_and_resume_goes_on(waiting, site, state):
 def test_a_second_run_of_the_plan_is_refused_by_name_while_the_first_goes_on(waiting, tmp_path, state):
     refused = drplan("run", "-f", tmp_path / "plan", "--state", state)
     assert refused.code == 1
-    assert "pay-execute-1" in refused.err
+    assert f"`drplan cancel pay-execute-1 --state {state} -n dr`" in refused.err
+    driven = drplan("resume", "pay-execute-1", "--state", state, "-n", "dr")
+    assert driven.code == 1
+    assert f"`drplan watch pay-execute-1 --state {state} -n dr`" in driven.err
     waiting.communicate(timeout=60)
 
 
 def test_a_cancel_from_another_terminal_ends_the_run(waiting, site, state):
-    assert drplan("cancel", "pay-execute-1", "--state", state, "-n", "dr").code == 0
+    told = drplan("cancel", "pay-execute-1", "--state", state, "-n", "dr")
+    assert (told.code, told.out) == (0, "told the engine that runs pay-execute-1 to cancel it\n")
     waiting.communicate(timeout=60)
     assert waiting.returncode == 3
     assert site.count("/next") == 0

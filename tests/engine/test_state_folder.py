@@ -124,6 +124,22 @@ def test_the_lock_of_a_killed_engine_is_free(tmp_path: Path) -> None:
     EngineLock.take(tmp_path, "pay-1").release()
 
 
+def test_the_lock_of_a_killed_engine_is_waited_for_while_a_child_still_holds_it(tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import os, pathlib, signal, sys, time
+        from drplan.engine.store import EngineLock
+        held = EngineLock.take(pathlib.Path(sys.argv[1]), "pay-1")
+        if os.fork() == 0:
+            time.sleep(0.5)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == -9
+    EngineLock.take(tmp_path, "pay-1").release()
+
+
 def test_what_is_not_complete_yet_is_not_listed(tmp_path: Path) -> None:
     state = StateFolder(tmp_path, "dr")
     assert state.list_executions() == []

@@ -367,5 +367,6 @@ def record_states() -> Objects:
             "before": some(before),
             "after": some(objects({"ref": references()}, {"gz": TEXTS})),
             "undoneBy": objects({}, {"name": TEXTS, "uid": NAMES, "time": TIMES}),
+            "undoAttempt": objects({"phase": st.sampled_from(["Unknown"])}, {"name": TEXTS, "uid": NAMES}),
         },
     )

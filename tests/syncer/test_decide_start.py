@@ -231,6 +231,31 @@ class TestRevert:
         assert isinstance(ask(revert(), plan=None, target=None), Refuse)
 
 
+class TestUnknownActions:
+    TREE = (
+        {"workflowExecutions": [{"actionStatuses": [{"key": f"s1.w1.a{n}", "phase": "Unknown"} for n in range(1, 8)]}]},
+    )
+
+    @pytest.mark.parametrize("phase", ["Cancelled", "Failed", "Succeeded"])
+    def test_what_is_unknown_has_to_be_looked_at_first_however_the_execution_ended(self, phase):
+        answer = ask(revert(), target=target(phase, stageStatuses=self.TREE))
+        assert isinstance(answer, Refuse)
+        assert answer.reason is ConditionReason.TARGET_INVALID
+        assert answer.message == (
+            "referenced execution pay-execute-1 has actions whose outcome is Unknown "
+            "(s1.w1.a1, s1.w1.a2, s1.w1.a3, s1.w1.a4, s1.w1.a5, …); "
+            "find out by hand what they did, then set spec.force to revert it all the same"
+        )
+
+    def test_the_summary_tells_when_the_tree_does_not(self):
+        answer = ask(revert(), target=target("Failed", summary={"unknownActions": 1}))
+        assert isinstance(answer, Refuse)
+        assert "has actions whose outcome is Unknown; find out" in answer.message
+
+    def test_force_allows_it(self):
+        assert ask(revert(force=True), target=target("Failed", stageStatuses=self.TREE)) == Start()
+
+
 class TestOrder:
     def newer(self, **fields):
         return plan(history=[entry("pay-execute-3", "x-3", **fields), TARGET_ENTRY])
