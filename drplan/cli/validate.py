@@ -28,11 +28,11 @@ def command(ctx: click.Context, paths: tuple[str, ...], more: tuple[str, ...], *
     Errors and warnings go to stderr as file:line:column: message, all at once; with -o json they are a list on stdout.
     Warnings alone do not fail the command, unless --strict is given.
     """
-    from compiler.manifests import to_json
-
     with _uncollected():
         problems, objects = _check((*paths, *more))
     if output == "json":
+        from compiler.manifests import to_json
+
         click.echo(to_json([problem.to_dict() for problem in problems]), nl=False)
     else:
         for problem in problems:
