@@ -9,7 +9,7 @@ TIER ?= full
 BED := PYTHONPATH=tests $(PYTHON) -m bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint typecheck test test-fast test-bed demo demo-failure bench crds docs golden verify lock \
+.PHONY: help install fmt lint typecheck test test-fast test-bed test-differential demo demo-failure bench crds docs golden verify lock \
 	image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
@@ -43,6 +43,9 @@ test-fast: install ## Run the tests that take seconds
 
 test-bed: install ## Run the tests on real Kubernetes and Argo (root on Linux; the first time builds them)
 	$(BIN)/python -m pytest -p pytest_kind -m bed
+
+test-differential: install ## Run N generated plans on the local engine and on real Argo, and compare the statuses
+	DRPLAN_DIFFERENTIAL=$(or $(N),7) $(BIN)/python -m pytest -p pytest_kind -m bed tests/cluster/test_cluster_differential.py
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
