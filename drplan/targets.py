@@ -23,6 +23,7 @@ def revert_snapshot(
     name: str = "",
     uid: str = "",
     params: Mapping[str, str] | None = None,
+    force: bool = False,
 ) -> Snapshot:
     """Make the snapshot of a revert.
 
@@ -33,6 +34,7 @@ def revert_snapshot(
         name: name of the revert's execution.
         uid: uid of the revert's execution.
         params: parameters of the revert.
+        force: whether it undoes what may have been undone already.
     """
     metadata = target["metadata"]
     return Snapshot(
@@ -44,6 +46,7 @@ def revert_snapshot(
             uid=uid,
             operation=OperationType.REVERT,
             params=parameters(params or {}),
+            force=force,
         ),
         revert=RevertInput(
             name=metadata["name"],
@@ -54,8 +57,15 @@ def revert_snapshot(
     )
 
 
-def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, str]) -> Snapshot:
+def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, str], force: bool = False) -> Snapshot:
     """Make the snapshot of a revert of an execution in the state folder.
+
+    Args:
+        state: the folder of `--state`.
+        namespace: namespace of the execution.
+        name: its name.
+        params: parameters of the revert.
+        force: whether it undoes what may have been undone already.
 
     Raises:
         InputProblem: there is no such execution, or its files are damaged.
@@ -68,7 +78,7 @@ def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, s
     if problem:
         raise InputProblem(problem)
     target = recorded(state, namespace, name)
-    return revert_snapshot(target.execution, target.records, target.snapshot, params=params)
+    return revert_snapshot(target.execution, target.records, target.snapshot, params=params, force=force)
 
 
 def from_file(
@@ -79,6 +89,7 @@ def from_file(
     params: Mapping[str, str],
     name: str = "",
     uid: str = "",
+    force: bool = False,
 ) -> Snapshot:
     """Make the snapshot of a revert of an execution that is given as files.
 
@@ -89,6 +100,7 @@ def from_file(
         params: parameters of the revert.
         name: name of the revert's execution.
         uid: uid of the revert's execution.
+        force: whether it undoes what may have been undone already.
 
     Raises:
         InputProblem: a file is not what it should be.
@@ -102,7 +114,9 @@ def from_file(
         raise InputProblem(f"{execution}: the DRPlanExecution has no metadata.name")
     given = read(paths, plan=model.spec.plan_ref)
     given = given.with_execution(ExecutionInput.of(model))
-    return revert_snapshot(target, read_records(records), given.snapshot, name=name, uid=uid, params=params)
+    return revert_snapshot(
+        target, read_records(records), given.snapshot, name=name, uid=uid, params=params, force=force
+    )
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:

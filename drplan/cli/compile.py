@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     help="Make the Workflow that undoes this execution: its name in --state, or a file of it (with --records).",
 )
 @click.option("--records", type=click.Path(path_type=Path), metavar="FILE", help="DRActionRecords of that execution.")
+@options.force_revert
 @options.state
 @options.output("yaml", "json", default="yaml")
 @options.no_validation_noise
@@ -48,6 +49,7 @@ def command(
     template: bool,
     revert: str | None,
     records: Path | None,
+    force: bool,
     state: Path,
     namespace: str,
     output: str,
@@ -62,7 +64,9 @@ def command(
     if revert is not None:
         if template or execution or mode:
             raise click.UsageError("--revert takes no --template, --execution or --mode: it undoes what was recorded")
-        compiled = _revert(paths, revert, records, params, state=state, namespace=namespace)
+        compiled = _revert(paths, revert, records, params, state=state, namespace=namespace, force=force)
+    elif force:
+        raise click.UsageError("--force goes with --revert")
     else:
         compiled = _forward(paths, plan, execution, mode, params, template=template, quiet=quiet)
     if output == "yaml":
@@ -102,7 +106,14 @@ def _forward(
 
 
 def _revert(
-    paths: tuple[str, ...], revert: str, records: Path | None, params: dict[str, str], *, state: Path, namespace: str
+    paths: tuple[str, ...],
+    revert: str,
+    records: Path | None,
+    params: dict[str, str],
+    *,
+    state: Path,
+    namespace: str,
+    force: bool,
 ) -> Compiled:
     from compiler.argo import compile_workflow
     from compiler.graph import build
@@ -112,8 +123,8 @@ def _revert(
     if records is not None or Path(revert).is_file():
         if not paths or records is None:
             raise click.UsageError("a revert from files needs --revert FILE, --records FILE and the manifests with -f")
-        snapshot = from_file(Path(revert), records, paths=paths, params=params)
+        snapshot = from_file(Path(revert), records, paths=paths, params=params, force=force)
     else:
-        snapshot = from_state(state, namespace, revert, params=params)
+        snapshot = from_state(state, namespace, revert, params=params, force=force)
     with located(None):
         return compile_workflow(build(snapshot), execution=None)

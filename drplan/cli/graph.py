@@ -32,6 +32,7 @@ MERMAID, DOT = "mermaid", "dot"
     shell_complete=complete_execution,
     help="Draw what would undo this execution, from what --state has recorded of it; -f is not looked at.",
 )
+@options.force_revert
 @options.state
 @options.output(MERMAID, DOT, default=MERMAID)
 @options.no_validation_noise
@@ -42,6 +43,7 @@ def command(
     params: dict[str, str],
     *,
     revert: str | None,
+    force: bool,
     state: Path,
     namespace: str,
     output: str,
@@ -57,11 +59,13 @@ def command(
     from drplan.targets import from_state
     from drplan.view import dot, mermaid
 
+    if force and revert is None:
+        raise click.UsageError("--force goes with --revert")
     if revert is not None:
         if plan or mode:
             raise click.UsageError("--revert takes no --plan and no --mode: it undoes what was recorded")
         with located(None):
-            graph = build(from_state(state, namespace, revert, params=params))
+            graph = build(from_state(state, namespace, revert, params=params, force=force))
     elif not paths:
         raise click.UsageError("give the manifests with -f, or an execution with --revert")
     else:

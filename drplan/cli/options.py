@@ -140,6 +140,15 @@ def state_folder(command: Command) -> Command:
     )(command)
 
 
+def force_revert(command: Command) -> Command:
+    """`--force`, beside `--revert`."""
+    return click.option(
+        "--force",
+        is_flag=True,
+        help="With --revert: as `drplan revert --force` would, although it is not known what it or its undo did.",
+    )(command)
+
+
 def output(*choices: str, default: str) -> Callable[[Command], Command]:
     """`-o FORMAT`."""
     return click.option(

@@ -188,7 +188,7 @@ class LiveTree:
         self._frame: RenderableType = ""
         self._drawn: tuple[Execution | None, str] = (None, "")
         self._rest = 0.0
-        self._console = console(screen)
+        self._console = console(screen.file, colour=screen.colour, live=screen.live)
         self._live = Live(
             get_renderable=self._draw, console=self._console, refresh_per_second=REFRESHES_PER_SECOND, transient=False
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TextIO
 
 from rich.console import Console, Group
 from rich.text import Text
 
 from drplan.view.symbols import Line, Style
-from drplan.view.terminal import Screen
 
 _STYLES = {
     Style.PLAIN: "",
@@ -22,16 +22,22 @@ _STYLES = {
 }
 
 
-def console(screen: Screen) -> Console:
-    """A console that takes every text as it is: nothing in a name or message is markup."""
+def console(file: TextIO, *, colour: bool, live: bool) -> Console:
+    """A console that takes every text as it is: nothing in a name or message is markup.
+
+    Args:
+        file: where it writes.
+        colour: whether it may use colour.
+        live: whether what it wrote can be redrawn.
+    """
     return Console(
-        file=screen.file,
-        no_color=not screen.colour,
+        file=file,
+        no_color=not colour,
         highlight=False,
         markup=False,
         emoji=False,
         soft_wrap=False,
-        force_terminal=screen.live or screen.colour,
+        force_terminal=live or colour,
     )
 
 

@@ -42,7 +42,7 @@ def executions(objects: Iterable[Object], *, now: datetime, wide: bool = False, 
 def history(objects: Iterable[Object], *, now: datetime, wide: bool = False, undriven: Collection[str] = ()) -> str:
     """A table of the executions of one plan, with what reverted them or what they reverted instead of the plan."""
     columns = _with_notes([column for column in _COLUMNS if column is not _PLAN], undriven)
-    return _of(objects, (*columns, _REVERT, *(_WIDE if wide else ())), now)
+    return _of(objects, (*columns, _REVERT, *((_REASON, *_WIDE) if wide else ())), now)
 
 
 def _with_notes(columns: Sequence[Column], undriven: Collection[str]) -> tuple[Column, ...]:
@@ -105,6 +105,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("AGE", _age),
 )
 _REVERT: Column = ("REVERT", _revert)
+_REASON: Column = ("REASON", _spec("reason"))
 _WIDE: tuple[Column, ...] = (
     ("WORKFLOW", lambda each, _: ((each.get("status") or {}).get("workflowRef") or {}).get("name") or ""),
     ("MESSAGE", _status("message")),

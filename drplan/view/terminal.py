@@ -74,7 +74,7 @@ class Screen:
         if self.colour:
             from drplan.view.rich_tree import console, renderable
 
-            console(self).print(renderable(lines))
+            console(self.file, colour=self.colour, live=self.live).print(renderable(lines))
         else:
             self.print("\n".join(plain(line) for line in lines))
 

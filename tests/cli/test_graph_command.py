@@ -55,6 +55,7 @@ def test_what_cannot_be_decided_is_an_error_with_its_place(folder):
         ([], "give the manifests with -f"),
         (["--revert", "x", "--mode", "Install"], "--revert takes no --plan and no --mode"),
         (["--revert", "nosuch"], "nosuch"),
+        (["--force", "-f", "x.yaml"], "--force goes with --revert"),
     ],
 )
 def test_wrong_options_exit_with_1(tmp_path, arguments, message):

@@ -31,6 +31,12 @@ def test_a_table_has_the_columns_of_kubectl():
     assert wide[2].endswith("2h    <none>     All stages completed")
 
 
+def test_a_wide_history_says_why_it_was_done():
+    switched = at("10:00:00", spec={"reason": "site A lost power"})
+    assert tables.history([switched], now=NOW, wide=True).split("\n")[1].count("site A lost power") == 1
+    assert "REASON" not in tables.history([switched], now=NOW)
+
+
 def test_columns_stay_aligned_whatever_is_in_them():
     lines = tables.table(["A", "B"], [["名前", "x"], ["two\nlines", "y"], ["", "\x1b[1mz"]]).split("\n")
     assert lines == ["A           B", "名前        x", "two lines   y", "<none>      z"]

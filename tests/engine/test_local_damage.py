@@ -12,6 +12,7 @@ from drplan.engine.api import recorded
 from drplan.engine.errors import InputRefused, NotAllowed, StateDamaged
 from drplan.engine.store import ExecutionFolder, StateFolder
 from support import local
+from support.command import drplan
 from support.http_site import Answer, Site
 from support.plans import NAMESPACE, http, plan, stage, workflow
 
@@ -61,6 +62,14 @@ class TestUnknownUndo:
         assert (action["phase"], action["reason"]) == ("Failed", "NotUndoable")
         assert action["message"] == "the undo by pay-revert-1 may have happened; look, then revert with --force"
         assert site.count("/undo/a1") == 1
+
+    def test_compiled_or_drawn_it_is_left_out_too_but_by_force(self, tmp_path: Path, site: Site) -> None:
+        of = ["--revert", self.begun(tmp_path, site), "--state", tmp_path, "-n", NAMESPACE]
+        assert drplan("compile", *of).code == 1
+        forced = drplan("compile", *of, "--force", "-o", "json")
+        assert "/undo/a1" in json.dumps(forced.json)
+        assert ":::impossible" in drplan("graph", *of).out
+        assert ":::impossible" not in drplan("graph", *of, "--force").out
 
     def test_what_was_read_before_the_first_revert_was_written_down_changes_nothing(
         self, tmp_path: Path, site: Site
