@@ -17,6 +17,8 @@ _Value = TypeVar("_Value")
 def patiently(call: Callable[[], _Value], *, until: float, sleep: Callable[[float], None]) -> _Value:
     """Call until it is answered, with growing pauses; the last failure is raised when the time is over.
 
+    A server that says when to come again is not asked before.
+
     Args:
         call: what may raise `Unreachable`.
         until: monotonic time after which nothing is tried again.
@@ -26,11 +28,11 @@ def patiently(call: Callable[[], _Value], *, until: float, sleep: Callable[[floa
     while True:
         try:
             return call()
-        except Unreachable:
+        except Unreachable as error:
             left = until - time.monotonic()
             if left <= 0:
                 raise
-            sleep(min(pause, left))
+            sleep(min(max(pause, error.retry_after), left))
             pause = min(pause * 2, _LONGEST)
 
 

@@ -21,7 +21,15 @@ class RecordsError(Exception):
 
 
 class Unreachable(RecordsError):
-    """There was no answer, or one that asks to come again."""
+    """There was no answer, or one that asks to come again.
+
+    Attributes:
+        retry_after: seconds after which it asks to; 0 when it does not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Conflict(RecordsError):
@@ -41,7 +49,13 @@ class KindUnknown(RecordsError):
 
 
 class Records(Protocol):
-    """The store. Every method may raise `Unreachable` or `Forbidden`, and is safe to call from two threads."""
+    """The store. Every method may raise `Unreachable` or `Forbidden`, and is safe to call from two threads.
+
+    Attributes:
+        in_cluster: whether records are objects of a cluster, which others can belong to.
+    """
+
+    in_cluster: bool
 
     def execution(self, name: str) -> Mapping[str, Any] | None:
         """Read `metadata` of an execution, as fresh as can be; None when it does not exist."""

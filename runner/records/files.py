@@ -30,6 +30,8 @@ from runner.vocabulary import RecordPhase
 class FileRecords:
     """The store below one execution's folder."""
 
+    in_cluster = False
+
     def __init__(self, folder: str) -> None:
         self._folder = folder
 

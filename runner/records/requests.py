@@ -1,4 +1,4 @@
-"""What the API server is asked, and what its answers mean. Pure: `runner.records.api` only sends.
+"""What the API server is asked, and what its answers mean. Pure: `runner.server` only sends.
 
 An answer 404 has two meanings. An object that does not exist is reported by a Status that names it; a kind that is not
 installed is not.
@@ -18,19 +18,31 @@ from runner.vocabulary import RecordPhase
 JSON = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """Asks for `metadata` alone: a few KB, however large the status of an execution is."""
+METADATA_OF_MANY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""The same for a list: asked for the one with the other's name, an API server answers 406."""
 
 _AGAIN = (401, 408, 425, 429)
 _ENDED_POD = ("Succeeded", "Failed")
 _TEXT_SHOWN = 200
+_MAY_NOT = '" cannot '
 
 
 class Request(NamedTuple):
-    """One request to the API server."""
+    """One request to the API server.
+
+    Attributes:
+        method: HTTP method.
+        path: path with its query, all of it encoded.
+        accept: media type that is asked for.
+        body: body, None when there is none.
+        content_type: media type of the body.
+    """
 
     method: str
     path: str
     accept: str = JSON
     body: str | None = None
+    content_type: str = JSON
 
 
 def execution(namespace: str, name: str) -> Request:
@@ -72,11 +84,17 @@ def begun_records(namespace: str, execution_uid: str, stage: str) -> Request:
         f"{words.LABEL_RESULT}!={RecordPhase.SKIPPED}"
     )
     query = urlencode({"labelSelector": selector, "limit": 1})
-    return Request("GET", f"{_object(words.API_VERSION, namespace, words.RECORDS)}?{query}", METADATA_ONLY)
+    return Request("GET", f"{_object(words.API_VERSION, namespace, words.RECORDS)}?{query}", METADATA_OF_MANY)
 
 
-def read_answer(request: Request, status: int, body: bytes) -> dict[str, Any] | None:
+def read_answer(request: Request, status: int, body: bytes, *, retry_after: float = 0.0) -> dict[str, Any] | None:
     """Read an answer: the object, or None when it does not exist.
+
+    Args:
+        request: what was asked.
+        status: status code.
+        body: the whole body.
+        retry_after: seconds after which the server asks to come again.
 
     Raises:
         RecordsError: the answer is an error; of the type that says what to do about it.
@@ -91,7 +109,7 @@ def read_answer(request: Request, status: int, body: bytes) -> dict[str, Any] | 
         return value
     if status == 404 and request.method == "GET" and _names_an_object(body):
         return None
-    raise _error(request, status, body)
+    raise _error(request, status, body, retry_after)
 
 
 def has_ended(answer: Mapping[str, Any] | None) -> bool:
@@ -99,17 +117,24 @@ def has_ended(answer: Mapping[str, Any] | None) -> bool:
     return answer is None or (answer.get("status") or {}).get("phase") in _ENDED_POD
 
 
-def _error(request: Request, status: int, body: bytes) -> RecordsError:
+def _error(request: Request, status: int, body: bytes, retry_after: float) -> RecordsError:
     text = f"{request.method} {request.path.partition('?')[0]}: {status} {_message(body)}"
     if status in _AGAIN or status >= 500:
-        return Unreachable(text)
+        return Unreachable(text, retry_after=retry_after)
     if status == 409:
         return Conflict(text)
     if status == 403:
-        return Forbidden(text)
+        return Forbidden(_missing_right(body) or text)
     if status == 404:
         return Gone(text) if _names_an_object(body) else KindUnknown(text)
     return RecordsError(text)
+
+
+def _missing_right(body: bytes) -> str:
+    """Who may not do what: the end of the message, which long names before it would cut off."""
+    message = str(_status(body).get("message") or "")
+    start = message.rfind('User "', 0, max(0, message.find(_MAY_NOT)))
+    return message[start:] if start >= 0 else ""
 
 
 def _names_an_object(body: bytes) -> bool:

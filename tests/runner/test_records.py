@@ -108,6 +108,7 @@ def test_whether_a_stage_has_begun_is_one_list_of_one() -> None:
     query = parse_qs(urlsplit(request.path).query)
     prefix = "dr.bkbcs.tencent.com/"
     assert query["limit"] == ["1"]
+    assert request.accept == "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
     assert query["labelSelector"] == [f"{prefix}execution-uid=u-1,{prefix}stage=s2,{prefix}result!=Skipped"]
 
 
@@ -145,6 +146,14 @@ def test_an_answer_says_what_to_do(status: int, body: bytes, error: type[Records
     for request in (GET, PUT):
         with pytest.raises(error):
             requests.read_answer(request, status, body)
+
+
+def test_a_right_that_is_missing_is_named_however_long_the_name_of_the_object_is() -> None:
+    missing = 'User "system:serviceaccount:dr:drplan-runner" cannot get resource "dractionrecords"'
+    body = json.dumps({"message": f'dractionrecords "{"x" * 253}" is forbidden: {missing}'}).encode()
+    with pytest.raises(Forbidden) as raised:
+        requests.read_answer(GET, 403, body)
+    assert str(raised.value) == missing
 
 
 @pytest.mark.parametrize("status", [400, 405, 413, 422])

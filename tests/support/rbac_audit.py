@@ -1,0 +1,109 @@
+"""What the runner's service accounts asked for, from an API server's audit log, beside what their Role grants.
+
+with audited(bed.places.audit_log) as audit:
+    ...                     # at the end: fails when a runner was refused something
+
+A test that wants a runner to be refused has it run in a namespace whose name ends with `REFUSED`; of what lies in no
+namespace its own name ends so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from runner.vocabulary import RUNNER_SERVICE_ACCOUNT
+from support.api_admin import AGENT
+
+REFUSED = "-refused"
+_FORBIDDEN = 403
+
+
+class Right(NamedTuple):
+    """A verb on a resource; the resource has its subresource behind a slash."""
+
+    group: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{'.' if self.group else ''}{self.group}"
+
+
+class Use(NamedTuple):
+    """A right that a runner's service account made use of, or tried to."""
+
+    right: Right
+    namespace: str
+    name: str
+    status: int
+
+
+class Audit:
+    """The part of an audit log that was written since this was made."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._start = log.stat().st_size if log.exists() else 0
+
+    def uses(self) -> list[Use]:
+        """Everything that service accounts of runners asked for."""
+        with self._log.open("rb") as file:
+            file.seek(self._start)
+            entries = [json.loads(line) for line in file]
+        return [
+            Use(
+                Right(
+                    reference.get("apiGroup", ""),
+                    "/".join(filter(None, (reference.get("resource", ""), reference.get("subresource")))),
+                    entry["verb"],
+                ),
+                reference.get("namespace", ""),
+                reference.get("name", ""),
+                entry["responseStatus"]["code"],
+            )
+            for entry in entries
+            if entry["user"]["username"].startswith("system:serviceaccount:")
+            and entry["user"]["username"].endswith(f":{RUNNER_SERVICE_ACCOUNT}")
+            and entry.get("userAgent") != AGENT
+            and (reference := entry.get("objectRef"))
+        ]
+
+    def refused(self) -> list[str]:
+        """What was refused, where no test wants that."""
+        return [
+            f"{use.right} {use.name} in namespace {use.namespace}".replace("  ", " ")
+            for use in self.uses()
+            if use.status == _FORBIDDEN and not (use.namespace or use.name).endswith(REFUSED)
+        ]
+
+    def used(self) -> list[Right]:
+        """Rights that were made use of."""
+        return sorted({use.right for use in self.uses() if use.status != _FORBIDDEN})
+
+
+def granted(role: Path) -> list[Right]:
+    """Rights that the Roles in a file grant."""
+    return sorted(
+        Right(group, resource, verb)
+        for value in yaml.load_all(role.read_text(), yaml.CSafeLoader)
+        if value["kind"] in ("Role", "ClusterRole")
+        for rule in value["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    )
+
+
+@contextmanager
+def audited(log: Path) -> Iterator[Audit]:
+    """Watch an audit log, and fail at the end when a runner was refused what it asked for."""
+    audit = Audit(log)
+    yield audit
+    refused = "\n".join(sorted(set(audit.refused())))
+    assert not refused, f"a runner was refused what it asked for, and no test wants that:\n{refused}"
