@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MEASUREMENTS = ("benchmarks.compile_bench", "benchmarks.fold_bench", "benchmarks.startup_bench")
+MEASUREMENTS = ("benchmarks.compile_bench", "benchmarks.fold_bench", "benchmarks.startup_bench", "benchmarks.lanes")
 
 
 def main() -> int:

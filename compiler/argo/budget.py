@@ -3,8 +3,13 @@
 The status is predicted as Argo stores it once it is large: nodes as compressed JSON. What is left goes to the results
 of the lanes, each at least `RESULT_BYTES_PER_ACTION` an action; a plan for which not even that fits is refused.
 
-The weights are what compressed nodes of the compiled forms come to (47 bytes a node, 6.5 a reference to another node,
-a fifth of a result's text) with a margin on each.
+The weights are what compressed nodes of the compiled forms come to, with a margin on each. Two runs on Argo 3.7.6,
+compressed, without results:
+
+    32 lanes of 2 actions, one by one    193 nodes  580 references   46.7 and 6.0 bytes   12.5 kB, 14.2 kB predicted
+    24 lanes of 10 actions, four at once 319 nodes  601 references   39.7 and 6.1 bytes   16.3 kB, 20.8 kB predicted
+
+Results came to a tenth of their text (470 bytes an action). As plain JSON that was 3.0 and 1.9 kB an action.
 """
 
 from __future__ import annotations
@@ -24,7 +29,10 @@ RESULT_COPIES = 2
 """A lane's result stands in the node of its pod and in the node over its attempts."""
 
 METADATA_BYTES = 4 * 1024
-"""What is in the object beside spec and nodes: metadata with managed fields, the rest of the status."""
+"""What is in the object beside spec and nodes: metadata, the rest of the status.
+
+Managed fields name each node as long as nodes are plain (350 bytes a node), and are short again once they are packed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
