@@ -22,6 +22,8 @@ _POLL = 0.05
 
 def close(given: Arguments, *, lane: Lane, waits: Waits, stop: Stop, console: Console) -> int:
     """Wait for the members of a lane and merge their results; return the exit code."""
+    # Held to its end: for as long as it is, no action that failed lets its container end.
+    lane.lock(given.key, wait=lambda: time.sleep(_POLL))
     keys = [f"{given.key}.{member}" for member in given.members]
     begun = time.monotonic()
     missing: list[str] = []

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import ending as endings
 from runner import fence as fences
@@ -28,7 +28,7 @@ from runner.fence import Claim, Fence, Halted, NoFence, Silence, Standing
 from runner.gatekeeper import Gatekeeper
 from runner.holding import Holding
 from runner.lane import Lane
-from runner.naming import within, workflow_of
+from runner.naming import is_hook_key, within, workflow_of
 from runner.patience import Patience
 from runner.performing import Performing
 from runner.record import Identity, Object, Round
@@ -39,7 +39,10 @@ from runner.spec import Spec, spec_hash
 from runner.stopping import Stop
 from runner.turn import upstream
 from runner.undoing import mark_undone
-from runner.vocabulary import Direction, ExitCode, Reason, RecordPhase
+from runner.vocabulary import ActionType, Direction, ExitCode, Reason, RecordPhase
+
+if TYPE_CHECKING:
+    from runner.server import Server
 
 _HOLDER_POLL = 2.0
 
@@ -60,6 +63,7 @@ class Frame:
         waits: Waits,
         stop: Stop,
         console: Console,
+        server: Callable[[], Server],
         await_predecessors: Callable[[], bool],
     ) -> None:
         """Prepare; nothing is asked yet.
@@ -75,6 +79,7 @@ class Frame:
             waits: how long to wait for what.
             stop: whether the runner was told to stop.
             console: where it speaks.
+            server: the API server, for actions that need it.
             await_predecessors: waits until all predecessors in the lane have a result, False when one died.
         """
         self._key = key
@@ -87,6 +92,7 @@ class Frame:
         self._waits = waits
         self._stop = stop
         self._console = console
+        self._server = server
         self._await_predecessors = await_predecessors
         self._hash = spec_hash(spec.raw)
         self._ask = Patience(waits.api, stop)
@@ -309,15 +315,26 @@ class Frame:
 
     def _performing(self, owned: Object | None) -> Performing:
         return Performing(
-            key=self._key,
-            spec=self._spec,
+            identity=self._identity,
             holding=Holding(self._records, owned, self._waits),
             waits=self._waits,
             stop=self._stop,
             console=self._console,
+            server=self._server,
             result_of=self._result_of,
+            forward=self._forward_record if self._undoes else None,
             undone=self._undone if self._spec.undo else None,
         )
+
+    @property
+    def _undoes(self) -> bool:
+        """Whether what an action did is undone from its record; a custom rollback and a hook are ordinary actions."""
+        custom = self._spec.rollback or self._spec.type is ActionType.HTTP or is_hook_key(self._key)
+        return self._direction is Direction.REVERT and not custom
+
+    def _forward_record(self) -> Object | None:
+        name = self._spec.undo
+        return self._ask(lambda: self._records.get(name)) if name and self._recording else None
 
 
 def _is_started(record: Object | None) -> bool:

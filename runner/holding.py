@@ -37,12 +37,18 @@ class Holding:
         self._waits = waits
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._later: list[Change] = []
         self._renewed = time.monotonic()
 
     @property
     def record(self) -> Object | None:
         """The record as last written."""
         return self._record
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether there is a record, and it is an object of a cluster, which others can belong to."""
+        return self._record is not None and self._records.in_cluster
 
     @property
     def name(self) -> str:
@@ -73,6 +79,16 @@ class Holding:
         """Whether the last renewal is young enough to start something new."""
         return self._record is None or time.monotonic() - self._renewed < self._waits.fencing
 
+    def later(self, change: Change) -> None:
+        """Make a change with the next write, whatever that is for: worth keeping, but not worth a write of its own."""
+        with self._lock:
+            self._later.append(change)
+
+    @property
+    def due(self) -> bool:
+        """Whether a change waits for the next write."""
+        return bool(self._later)
+
     def change(self, change: Change, *, until: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Change the record's state, and renew it.
 
@@ -87,27 +103,32 @@ class Holding:
         """
         with self._lock:
             if self._record is not None and not self._over.is_set():
-                tried: set[str] = set()
+                tried: dict[str, float] = {}
                 patiently(lambda: self._write(change, tried), until=until, sleep=sleep)
 
-    def _write(self, change: Change, tried: set[str]) -> None:
-        """Write once; `tried` collects the renewals that were sent, because the answer to one may have been lost."""
+    def _write(self, change: Change, tried: dict[str, float]) -> None:
+        """Write once; `tried` collects when which renewal was sent, because the answer to one may have been lost."""
         while True:
             assert self._record is not None
             begun = time.monotonic()
             at = now(6)
-            state = change(self._record["state"])
+            state: Object = dict(self._record["state"])
+            for earlier in (*self._later, change):
+                state = earlier(state)
             state["holder"] = {**state["holder"], "renewTime": at}
-            tried.add(at)
+            tried[at] = begun
             try:
                 self._record = self._records.replace(records_of.with_state(self._record, state))
             except (Conflict, Gone) as error:
                 if not self._look_again(error, tried):
                     continue
+                # Others count from the write that arrived, not from the one that found out.
+                begun = tried[records_of.holder_of(self._record)["renewTime"]]
+            self._later.clear()
             self._renewed = begun
             return
 
-    def _look_again(self, error: RecordsError, tried: set[str]) -> bool:
+    def _look_again(self, error: RecordsError, tried: Mapping[str, float]) -> bool:
         """Read the record after a conflict; True when it was our own write that had arrived after all."""
         assert self._record is not None
         found = self._records.get(self._record["metadata"]["name"])

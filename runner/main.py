@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from runner import about, arguments, settings, spec, support
 from runner.arguments import Arguments
 from runner.console import Console, now
-from runner.lane import Lane
+from runner.lane import Lane, Lock
 from runner.naming import within, workflow_of
 from runner.redaction import Redactor
 from runner.result import Result, exit_code
@@ -27,6 +29,7 @@ from runner.vocabulary import ExitCode, Reason, RecordPhase
 if TYPE_CHECKING:
     from runner.ending import Ending
     from runner.records import Records
+    from runner.server import Server
 
 _POLL = 0.04
 _LOOK_AT_LOCKS_EVERY = 10
@@ -175,6 +178,7 @@ class Runner:
     def _act(self, what: Spec, run: about.Run) -> Ending:
         from runner.frame import Frame
 
+        server = cache(self._server)
         frame = Frame(
             key=self._given.key,
             spec=what,
@@ -182,25 +186,31 @@ class Runner:
             revert=self._given.revert,
             pod=self._pod(),
             lane=self._lane,
-            records=self._records(run),
+            records=self._records(run, server),
             waits=self._waits,
             stop=self._stop,
             console=self._console,
+            server=server,
             await_predecessors=lambda: self._wait(what, begun=True) is not Turn.DIED,
         )
         return frame.run()
 
+    def _server(self) -> Server:
+        from runner.server import Server
+
+        return Server.in_cluster(self._environment)
+
     def _pod(self) -> str:
         return self._lane.name if self._given.state else os.uname().nodename
 
-    def _records(self, run: about.Run) -> Records:
+    def _records(self, run: about.Run, server: Callable[[], Server]) -> Records:
         if self._given.state:
             from runner.records.files import FileRecords
 
             return FileRecords(self._given.state)
         from runner.records.api import ApiRecords
 
-        return ApiRecords.in_cluster(run.namespace, own_pod=self._pod(), environment=self._environment)
+        return ApiRecords(server(), run.namespace, own_pod=self._pod())
 
     def _end(self, code: ExitCode, message: str, result: Result | None) -> int:
         """Leave the last message and, as the very last, the result."""
@@ -208,4 +218,12 @@ class Runner:
         self._console.end(message)
         if result is not None:
             self._lane.leave(result)
+        if code:
+            self._stay()
         return code
+
+    def _stay(self) -> None:
+        """Stay until the lane is closed: Argo stops all containers of a pod when one ends with anything but 0."""
+        with suppress(Stopped):
+            while self._lane.result(self._given.key) and self._lane.lock_of(workflow_of(self._given.key)) is Lock.HELD:
+                self._stop.sleep(_POLL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?\Z")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _ACTION_KEY = re.compile(r"s[1-9][0-9]*\.w[1-9][0-9]*\.[ah][1-9][0-9]*\Z")
 _USE_KEY = re.compile(r"s[1-9][0-9]*\.w[1-9][0-9]*\Z")
 _LOCAL_KEY = re.compile(r"[ah][1-9][0-9]*\Z")
@@ -26,6 +27,11 @@ def is_use_key(text: str) -> bool:
 def is_local_key(text: str) -> bool:
     """Whether a text is the last segment of an action's key: `a3`."""
     return _LOCAL_KEY.match(text) is not None
+
+
+def is_hook_key(key: str) -> bool:
+    """Whether the key of an action is that of a hook."""
+    return key.rsplit(".", 1)[-1].startswith("h")
 
 
 def stage_of(key: str) -> str:
@@ -61,3 +67,15 @@ def label_value(text: str) -> str:
 def record_name(execution: str, uid: str, key: str) -> str:
     """Name of the record of an action (the Argo Workflow's name and uid in a break-glass run)."""
     return f"{execution[:40].rstrip('-.')}-{digest(f'{uid}/{key}')}"
+
+
+def job_name(action: str, uid: str, key: str) -> str:
+    """Name of the Job of an action, the same for every attempt of one run of a plan.
+
+    Args:
+        action: name of the action.
+        uid: uid of the execution (of the Argo Workflow in a break-glass run).
+        key: key of the action.
+    """
+    head = _NOT_IN_NAMES.sub("-", action.lower())[:40].strip("-") or "job"
+    return f"{head}-{digest(f'{uid}/{key}')}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner import ending as endings
@@ -21,16 +21,16 @@ from runner.ending import Ending
 from runner.fence import Halted, NoFence
 from runner.gatekeeper import Gatekeeper
 from runner.holding import Holding, Lost
-from runner.record import Object, Outcome
+from runner.record import Identity, Object, Outcome
 from runner.records import RecordsError
 from runner.result import Result
 from runner.settings import Waits
-from runner.spec import Output, Secret, Spec
+from runner.spec import Output, Secret, SpecError
 from runner.stopping import Stop, Stopped
 from runner.vocabulary import ActionType, ExitCode, Reason, RecordPhase
 
 if TYPE_CHECKING:
-    from runner.support import Perform
+    from runner.server import Server
 
 _LET_GO = 3.0
 _ROLLED_BACK = "Rolled back: executed custom {kind}rollback action"
@@ -43,34 +43,39 @@ class Performing:
     def __init__(
         self,
         *,
-        key: str,
-        spec: Spec,
+        identity: Identity,
         holding: Holding,
         waits: Waits,
         stop: Stop,
         console: Console,
+        server: Callable[[], Server],
         result_of: Callable[[str], Result | None],
+        forward: Callable[[], Object | None] | None,
         undone: Callable[[], None] | None,
     ) -> None:
         """Prepare; nothing is written yet.
 
         Args:
-            key: key of the action.
-            spec: what is to be done.
+            identity: which action of which run this is, and what is to be done.
             holding: its record.
             waits: how long to wait for what.
             stop: whether the runner was told to stop.
             console: where it speaks.
+            server: the API server, for actions that need it.
             result_of: result of another action of the workflow by the last segment of its key.
+            forward: reads the record of the action that is undone; None unless what it did is to be undone from there.
             undone: notes on the forward record that it was undone; None when nothing is undone.
         """
-        self._key = key
-        self._spec = spec
+        self._identity = identity
+        self._key = identity.key
+        self._spec = identity.spec
         self._holding = holding
         self._waits = waits
         self._stop = stop
         self._console = console
+        self._server = server
         self._result_of = result_of
+        self._forward = forward
         self._undone = undone
 
     def recheck(self, gate: Gatekeeper, *, before: Object | None) -> Ending:
@@ -95,11 +100,17 @@ class Performing:
 
     def run(self) -> Ending:
         """Steps 7 to 9."""
-        perform = support.performer(self._spec.type)
-        acting = Acting(self._spec, self._holding, waits=self._waits, stop=self._stop, console=self._console)
+        acting = Acting(
+            self._identity,
+            self._holding,
+            server=self._server,
+            waits=self._waits,
+            stop=self._stop,
+            console=self._console,
+        )
         start = now()
         try:
-            outcome = self._act(acting, perform)
+            outcome = self._act(acting)
         except Stopped:
             return self.stopped()
         except Lost as lost:
@@ -148,7 +159,7 @@ class Performing:
             self._console.say(f"warning: the record could not be written: {error}")
         return endings.skipped(self._key, halted, record=self._holding.name)
 
-    def _act(self, acting: Acting, perform: Perform) -> Outcome:
+    def _act(self, acting: Acting) -> Outcome:
         record = self._holding.record
         if record is not None and record["state"].get("sent") and not self._spec.idempotent:
             what = f"{self._spec.type} {self._spec.operation}"
@@ -161,12 +172,24 @@ class Performing:
             return Outcome(RecordPhase.FAILED, ExitCode.FAILED, reason, str(error))
         block: dict[str, Any] = filled[self._spec.block_name]
         try:
-            return perform(block, acting)
+            return self._perform(block, acting)
         except (Stopped, Lost, RecordsError):
             raise
+        except SpecError as error:
+            return Outcome(RecordPhase.FAILED, ExitCode.CONFIGURATION, Reason.INVALID_SPEC, str(error))
         except Exception as error:
             self._console.trace()
             return _unknown(f"error in the runner, please report it: {type(error).__name__}: {error}")
+
+    def _perform(self, block: Mapping[str, Any], acting: Acting) -> Outcome:
+        performer = support.performer(self._spec.type)
+        if self._forward is None:
+            return performer.perform(block, acting)
+        forward = self._forward()
+        if forward is None:
+            message = "what the action did was not recorded, so it cannot be undone; look at what it was to change"
+            return Outcome(RecordPhase.FAILED, ExitCode.FAILED, Reason.NOT_UNDOABLE, message)
+        return performer.undo(block, acting, forward)
 
     def _part(self, part: Output | Secret) -> str:
         if isinstance(part, Secret):
@@ -188,6 +211,7 @@ class Performing:
             message=redactor.text(message),
             outputs=redactor.value(outcome.outputs, names=False),
             values=redactor.value(outcome.values, names=False),
+            clusters=redactor.value(outcome.clusters, names=False),
         )
 
     def _settle(self, outcome: Outcome, acting: Acting, start: str) -> Ending:
@@ -216,6 +240,7 @@ class Performing:
             record=self._holding.name if written else "",
             outputs=outcome.outputs,
             values=outcome.values,
+            clusters=outcome.clusters,
         )
         return Ending(outcome.code, outcome.message, result)
 

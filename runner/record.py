@@ -6,7 +6,7 @@ another node and perhaps days later, decides by: see `runner.fence.standing` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from runner import vocabulary as words
@@ -52,6 +52,24 @@ class Identity(NamedTuple):
         """Name of the record."""
         return self.record_of(self.key)
 
+    @property
+    def owner_uids(self) -> frozenset[str]:
+        """What the label execution-uid of the objects that this action creates may be: adoption changes it."""
+        return frozenset({self.run.uid, self.run.workflow.uid} - {""})
+
+    def labels_of_made(self, epoch: int) -> dict[str, str]:
+        """Labels of every object that the action creates: by them it is recognised, and found."""
+        run = self.run
+        return {
+            words.LABEL_PLAN: label_value(run.plan),
+            words.LABEL_OPERATION: label_value(run.operation.lower()),
+            words.LABEL_EXECUTION: label_value(run.execution or run.workflow.name),
+            words.LABEL_EXECUTION_UID: run.uid or run.workflow.uid,
+            words.LABEL_EPOCH: str(epoch),
+            words.LABEL_KEY: self.key,
+            words.LABEL_APP_MANAGED_BY: words.APP_MANAGED_BY,
+        }
+
 
 class Outcome(NamedTuple):
     """How acting ended.
@@ -63,6 +81,7 @@ class Outcome(NamedTuple):
         message: one line for people.
         outputs: outputs for the status.
         values: what later actions can ask for.
+        clusters: what it came to in each cluster, for a type that acts once a cluster.
     """
 
     phase: RecordPhase
@@ -71,6 +90,7 @@ class Outcome(NamedTuple):
     message: str = ""
     outputs: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
+    clusters: Sequence[Mapping[str, Any]] = ()
 
 
 class Round(NamedTuple):
@@ -201,8 +221,38 @@ def ended(state: Mapping[str, Any], outcome: Outcome, *, at: str) -> Object:
         "exitCode": int(outcome.code),
         "outputs": dict(outcome.outputs),
         "values": dict(outcome.values),
+        "clusters": [dict(cluster) for cluster in outcome.clusters],
     }
-    return {**kept, **{name: value for name, value in end.items() if value not in ("", {})}}
+    return {**kept, **{name: value for name, value in end.items() if value not in ("", {}, [])}}
+
+
+def with_before(state: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Object:
+    """Return a state that holds what existed before a change; an object that it knew has its new entry."""
+    return {**state, "before": _merged(state.get("before"), entries)}
+
+
+def with_after(state: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Object:
+    """Return a state that holds what was made of objects; one that it knew has its new entry."""
+    return {**state, "after": _merged(state.get("after"), entries)}
+
+
+def without_before(state: Mapping[str, Any], objects: Collection[tuple[str, ...]]) -> Object:
+    """Return a state that has forgotten objects, by their `entry_id`: they were not changed after all."""
+    kept = [entry for entry in state.get("before") or () if entry_id(entry) not in objects]
+    rest = {name: value for name, value in state.items() if name != "before"}
+    return {**rest, "before": kept} if kept else rest
+
+
+def entry_id(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which object an entry of `before` or `after` is about, whatever its version and its uid."""
+    ref = entry["ref"]
+    group = str(ref.get("apiVersion") or "").rpartition("/")[0]
+    return group, *(str(ref.get(field) or "") for field in ("kind", "namespace", "name"))
+
+
+def _merged(known: Sequence[Object] | None, entries: Sequence[Mapping[str, Any]]) -> list[Object]:
+    by_id = {entry_id(entry): dict(entry) for entry in (*(known or ()), *entries)}
+    return list(by_id.values())
 
 
 def holder_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,4 +297,5 @@ def result_of(record: Mapping[str, Any], *, replayed: bool) -> Result:
         replayed=replayed,
         outputs=state.get("outputs") or {},
         values=state.get("values") or {},
+        clusters=state.get("clusters") or (),
     )

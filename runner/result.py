@@ -1,7 +1,8 @@
 """The result of an action as it stands in its lane: one JSON file, read by the other actions and by the closing one.
 
 Also how results are made to fit: the lane's result travels through the status of the Argo Workflow, where room is
-scarce, so what can be had elsewhere (records) goes first: values, outputs, then messages, last everything but the end.
+scarce, so what can be had elsewhere (records) goes first: values, outputs, clusters, then messages, last everything
+but the end.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Result(NamedTuple):
         replayed: whether the record told it and nothing was done.
         outputs: outputs for the status.
         values: what later actions can ask for.
+        clusters: what it came to in each cluster.
     """
 
     key: str
@@ -46,6 +48,7 @@ class Result(NamedTuple):
     replayed: bool = False
     outputs: Mapping[str, Any] = {}
     values: Mapping[str, Any] = {}
+    clusters: Sequence[Mapping[str, Any]] = ()
 
     @property
     def good(self) -> bool:
@@ -56,7 +59,7 @@ class Result(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of the lane file; its message is cut."""
-        return {
+        value = {
             "v": words.FORMAT_VERSION,
             "key": self.key,
             "phase": self.phase.value,
@@ -70,6 +73,7 @@ class Result(NamedTuple):
             "outputs": dict(self.outputs),
             "values": dict(self.values),
         }
+        return {**value, "clusters": [dict(cluster) for cluster in self.clusters]} if self.clusters else value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Result:
@@ -91,6 +95,7 @@ class Result(NamedTuple):
                 replayed=bool(value.get("replayed")),
                 outputs=value.get("outputs") or {},
                 values=value.get("values") or {},
+                clusters=value.get("clusters") or (),
             )
         except KeyError as error:
             raise ValueError(f"a result without {error}") from error
@@ -146,6 +151,7 @@ def _cuts(actions: list[dict[str, Any]]) -> Iterable[tuple[list[dict[str, Any]],
     largest_first = sorted(actions, key=lambda action: -len(compact(action)))
     yield largest_first, lambda action: action.pop("values", None)
     yield largest_first, lambda action: action.pop("outputs", None)
+    yield largest_first, lambda action: action.pop("clusters", None)
     # The message of what went wrong is what a reader of the Workflow needs most, so it goes last.
     for succeeded in (True, False):
         members = [action for action in largest_first if (action["phase"] == RecordPhase.SUCCEEDED) is succeeded]

@@ -22,7 +22,7 @@ from runner.spec import SpecError
 
 _CONNECT = 5.0
 _READ = 15.0
-_KEPT = 16
+_KEPT = 64
 _AUTHORITY = "ca.crt"
 _RETRY_AFTER = "retry-after"
 _USER_AGENT = "drplan-runner"

@@ -104,6 +104,16 @@ class Spec(NamedTuple):
         return block
 
     @property
+    def namespace(self) -> str:
+        """Namespace of the plan."""
+        return str(self.raw.get("namespace") or "")
+
+    @property
+    def wait_ready(self) -> bool:
+        """Whether it ends only when what it made is ready."""
+        return bool(self.raw.get("waitReady"))
+
+    @property
     def secrets(self) -> list[str]:
         """Environment variables that its holes ask for."""
         return [part.variable for hole in self.holes for part in hole.parts if isinstance(part, Secret)]

@@ -20,6 +20,18 @@ class RecordPhase(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class Phase(StrEnum):
+    """Phase of everything that runs, also of an action in one cluster."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+
+
 class Reason(StrEnum):
     """Why an action is in its phase."""
 
@@ -42,6 +54,13 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     FORBIDDEN = "Forbidden"
     CONFLICT = "Conflict"
+    NOT_FOUND = "NotFound"
+    REFUSED = "Refused"
+    UNREACHABLE = "Unreachable"
+    KIND_UNKNOWN = "KindUnknown"
+    NOT_READY = "NotReady"
+    JOB_FAILED = "JobFailed"
+    PRE_IMAGE_TOO_LARGE = "PreImageTooLarge"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     STOPPED = "Stopped"
 
@@ -113,6 +132,30 @@ class FenceState(StrEnum):
     CLOSED = "Closed"
 
 
+class Operation(StrEnum):
+    """What an action of a resource type does to its object."""
+
+    CREATE = "Create"
+    APPLY = "Apply"
+    PATCH = "Patch"
+    REPLACE = "Replace"
+    DELETE = "Delete"
+
+
+class ClusterExecutionMode(StrEnum):
+    """Whether a Subscription action acts once or once a cluster."""
+
+    GLOBAL = "Global"
+    PER_CLUSTER = "PerCluster"
+
+
+class Propagation(StrEnum):
+    """What becomes of an object's dependents when it is deleted: later by themselves, or before it is gone."""
+
+    BACKGROUND = "Background"
+    FOREGROUND = "Foreground"
+
+
 class HaltScope(StrEnum):
     """What a halt in the fence keeps from starting."""
 
@@ -151,6 +194,7 @@ ANNOTATION_FENCE = PREFIX + "fence"
 FIELD_MANAGER = "drplan"
 RUNNER_COMMAND = "drplan-runner"
 RUNNER_SERVICE_ACCOUNT = "drplan-runner"
+RUNNER_SECRETS_ROLE = "drplan-runner-secrets"
 
 RECORDS = "dractionrecords"
 EXECUTIONS = "drplanexecutions"
@@ -163,6 +207,8 @@ LANE_MOUNT = "/lane"
 ABOUT_MOUNT = "/run/drplan"
 SPEC_MOUNT = "/spec"
 TERMINATION_LOG = "/dev/termination-log"
+SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SERVICE_ACCOUNT_TOKEN = "token"
 ABOUT_RUN = "run"
 ABOUT_WORKFLOW = "workflow"
 RESULT_SUFFIX = ".json"
@@ -181,9 +227,15 @@ ENV_API_WAIT = "DRPLAN_API_WAIT"
 ENV_LEASE = "DRPLAN_LEASE"
 ENV_START_WAIT = "DRPLAN_START_WAIT"
 ENV_PAUSE_POLL = "DRPLAN_PAUSE_POLL"
+ENV_SERVICE_ACCOUNT = "DRPLAN_SERVICE_ACCOUNT"
+ENV_API_HOST = "KUBERNETES_SERVICE_HOST"
+ENV_API_PORT = "KUBERNETES_SERVICE_PORT"
+ENV_PROGRESS_FILE = "ARGO_PROGRESS_FILE"
 
 MESSAGE_IN_RECORD = 1024
 MESSAGE_IN_LANE = 512
 ATTEMPTS_KEPT = 10
 BODY_IN_OUTPUTS = 1000
 VALUES_LIMIT = 16 * 1024
+IMAGES_LIMIT = 400 * 1024
+"""Most bytes, compressed and encoded, that the states before, or those after, of the objects of an action may take."""

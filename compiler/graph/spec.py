@@ -265,7 +265,9 @@ def _idempotent(action: ActionModel) -> bool:
 
 def _cluster_options(action: ActionModel) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if action.cluster_execution_mode is ClusterExecutionMode.PER_CLUSTER:
+    per_cluster = action.cluster_execution_mode is ClusterExecutionMode.PER_CLUSTER
+    # A Subscription that is not waited for is made once: there is nothing to tell of each cluster.
+    if per_cluster and (action.wait_ready or _operation(action) == Operation.DELETE):
         options["clusterExecutionMode"] = ClusterExecutionMode.PER_CLUSTER
     if action.hook_cleanup is not None:
         options["hookCleanup"] = action.hook_cleanup.model_dump(by_alias=True, exclude_none=True)

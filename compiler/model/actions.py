@@ -55,7 +55,7 @@ class JobTemplate(Model):
 
     spec: OpenObject
     """The `spec` of a `batch/v1` Job, so that the pod's is at `spec.template.spec`. Placeholders are rendered in all of
-    its texts."""
+    its texts. Without `activeDeadlineSeconds`, a Job that is waited for gets the action's timeout."""
 
 
 class JobAction(Model):
@@ -66,7 +66,8 @@ class JobAction(Model):
     template: JobTemplate
     """What the Job is made from."""
     ttl_seconds_after_finished: Int32 | None = None
-    """Seconds after which a finished Job is deleted; overrides the one in the template."""
+    """Seconds after which a finished Job is deleted; overrides the one in the template. A Job that is waited for stays
+    60 seconds at least, so that its end is seen."""
 
 
 class LocalizationAction(Model):
@@ -125,14 +126,14 @@ class SubscriptionAction(Model):
 
 
 class KubernetesResourceAction(Model):
-    """Any Kubernetes object."""
+    """Any Kubernetes objects."""
 
     operation: ObjectOperation = Operation.CREATE
-    """What is done to the object. Create fails when it exists; Apply is server-side apply; Patch merges the manifest
+    """What is done to each object. Create fails when it exists; Apply is server-side apply; Patch merges the manifest
     into the existing object; Delete is content when there is none."""
     manifest: str
-    """The object as YAML text: one document with `apiVersion`, `kind` and `metadata.name`. Placeholders are rendered
-    before it is parsed."""
+    """The objects as YAML text: one or more documents, each with `apiVersion`, `kind` and `metadata.name`. Placeholders
+    are rendered before it is parsed. What others need, such as a Namespace, is written first, and deleted last."""
 
 
 class RetryPolicy(Model):
@@ -216,9 +217,9 @@ class Action(Model):
     is only a note."""
     cluster_execution_mode: ClusterMode = ClusterExecutionMode.GLOBAL
     """`PerCluster` makes a Subscription with `waitReady` act once for every matched cluster, each with a child
-    Subscription and a status of its own; `Global`, or empty, acts once."""
+    Subscription and a status of its own; without `waitReady` it acts once, as with `Global`, or empty."""
     hook_cleanup: HookCleanupPolicy | None = None
-    """When the Subscription of a hook is deleted; absent means never."""
+    """When the Subscription of a hook is deleted; absent means never. It changes nothing for other types."""
 
     @property
     def block(self) -> Block | None:

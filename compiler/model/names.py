@@ -67,6 +67,7 @@ CANCEL_GRACEFUL = "true"
 CANCEL_FORCE = "force"
 
 RUNNER_SERVICE_ACCOUNT = "drplan-runner"
+RUNNER_SECRETS_ROLE = "drplan-runner-secrets"
 RUNNER_CONFIG_MAP = "drplan-runner-config"
 RUNNER_COMMAND = "drplan-runner"
 

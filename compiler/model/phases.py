@@ -167,6 +167,13 @@ class Operation(StrEnum):
     DELETE = "Delete"
 
 
+class Propagation(StrEnum):
+    """What becomes of an object's dependents when it is deleted: later by themselves, or before it is gone."""
+
+    BACKGROUND = "Background"
+    FOREGROUND = "Foreground"
+
+
 class HttpMethod(StrEnum):
     """Methods of an HTTP action."""
 
@@ -299,6 +306,13 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     FORBIDDEN = "Forbidden"
     CONFLICT = "Conflict"
+    NOT_FOUND = "NotFound"
+    REFUSED = "Refused"
+    UNREACHABLE = "Unreachable"
+    KIND_UNKNOWN = "KindUnknown"
+    NOT_READY = "NotReady"
+    JOB_FAILED = "JobFailed"
+    PRE_IMAGE_TOO_LARGE = "PreImageTooLarge"
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     STOPPED = "Stopped"
 

@@ -108,7 +108,9 @@ class After(Model):
     ref: ObjectReference
     """The object."""
     gz: str | None = None
-    """The object: JSON, gzip, base64."""
+    """The object: JSON, gzip, base64; absent for one that the action created, whose uid is all that undoing needs."""
+    secret_ref: SecretName | None = None
+    """The Secret that holds the object instead, when that is a Secret itself."""
 
 
 class UndoneBy(UidReference):
@@ -149,7 +151,7 @@ class DRActionRecordState(Model):
     exit_code: Int32 | None = None
     """Exit code of the runner."""
     sent: Flag = False
-    """Whether an HTTP request may have left."""
+    """Whether a request that changes something may have left."""
     outputs: ActionOutputs | None = None
     """What the action made or got."""
     values: OpenObject | None = None

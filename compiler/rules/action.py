@@ -88,7 +88,7 @@ def hook_type_unknown(site: Site) -> Iterator[Violation]:
 
 
 def only_for_subscriptions(site: Site) -> Iterator[Violation]:
-    """Acting in each cluster, and cleaning up after a hook, is for Subscriptions."""
+    """Acting in each cluster is for Subscriptions, and cleaning up after a hook does nothing elsewhere."""
     if site.type in (None, ActionType.SUBSCRIPTION):
         return
     mode = site.action.cluster_execution_mode
@@ -96,7 +96,17 @@ def only_for_subscriptions(site: Site) -> Iterator[Violation]:
         message = f"clusterExecutionMode={mode} is for type {ActionType.SUBSCRIPTION} only, not {site.type}"
         yield site.error(("clusterExecutionMode",), message)
     if site.action.hook_cleanup is not None:
-        yield site.error(("hookCleanup",), f"hookCleanup is for type {ActionType.SUBSCRIPTION} only, not {site.type}")
+        yield site.warning(("hookCleanup",), f"hookCleanup has no effect on type {site.type}")
+
+
+def per_cluster_not_waited_for(site: Site) -> Iterator[Violation]:
+    """A Subscription acts in each cluster only to wait there; deleting one deletes its children in any case."""
+    if site.type is not ActionType.SUBSCRIPTION or getattr(site.block, "operation", None) is Operation.DELETE:
+        return
+    mode = site.action.cluster_execution_mode
+    if mode is ClusterExecutionMode.PER_CLUSTER and not site.action.wait_ready:
+        message = f"clusterExecutionMode={mode} has no effect without waitReady: the Subscription acts once"
+        yield site.warning(("clusterExecutionMode",), message)
 
 
 def nothing_to_wait_for(site: Site) -> Iterator[Violation]:
@@ -148,6 +158,7 @@ RULES: tuple[SiteRule, ...] = (
     when_invalid,
     hook_type_unknown,
     only_for_subscriptions,
+    per_cluster_not_waited_for,
     nothing_to_wait_for,
     way_back,
     placeholders_malformed,

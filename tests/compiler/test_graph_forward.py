@@ -403,3 +403,27 @@ def test_the_spec_carries_timing_and_idempotence():
     assert specs[1]["retry"] == {"limit": 3, "interval": 5.0, "multiplier": 2.0}
     assert [spec["idempotent"] for spec in specs] == [True, False, True, True, True]
     assert [spec["waitReady"] for spec in specs] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("operation", "wait", "expected"),
+    [
+        ("Apply", True, ["PerCluster"]),
+        ("Apply", False, [None]),
+        ("Delete", False, ["PerCluster"]),
+    ],
+)
+def test_a_subscription_acts_per_cluster_only_when_it_is_waited_for_or_deleted(operation, wait, expected):
+    spec = {
+        "feeds": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "namespace": "b"}],
+        "subscribers": [{"clusterAffinity": {"matchLabels": {"zone": "a"}}}],
+    }
+    action = {
+        "name": "move",
+        "type": "Subscription",
+        "subscription": {"name": "app", "operation": operation, "spec": spec},
+        "clusterExecutionMode": "PerCluster",
+        "waitReady": wait,
+    }
+    graph = build(snapshot(plan(stage("s", use("w"))), workflow("w", action)))
+    assert [action.spec.get("clusterExecutionMode") for action in graph.actions()] == expected

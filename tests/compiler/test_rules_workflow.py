@@ -257,7 +257,22 @@ def test_names_of_clusternet_objects_must_be_names_unless_they_are_rendered(name
             'line 2: key "kind" is already set on line 1; keep one of the two',
         ),
         ("text", "line 1: not an object with apiVersion, kind and metadata.name"),
-        (f"{CONFIG_MAP}---\nkind: A\nmetadata: []\n", "line 5: apiVersion and metadata.name are required"),
+        (f"{CONFIG_MAP}---\nkind: A\nmetadata: []\n", "document 2, line 5: apiVersion and metadata.name are required"),
+        (f"{CONFIG_MAP}---\na: [", "document 2, line 5: not valid YAML: expected a value here"),
+        (
+            f"---\n---\n{CONFIG_MAP}---\na: !x b\n" + CONFIG_MAP.replace("name: a", "name: b"),
+            "document 2, line 7: tag !x is not supported; remove it",
+        ),
+        (
+            f"{CONFIG_MAP}---\n{CONFIG_MAP}",
+            "document 2, line 5: ConfigMap a stands already in document 1, line 1; keep one of the two",
+        ),
+        ('{"kind": "List", "items": [{"kind": "A"}]}', "line 1, items[0]: apiVersion and metadata.name are required"),
+        ("kind: List\nitems: []\n", "it holds no object"),
+        (
+            "kind: A\napiVersion: v1\nmetadata: {name: a, namespace: n}",
+            "line 1: metadata.namespace should be text; quote it",
+        ),
         ("kind: 5\napiVersion: v1\nmetadata: {name: a}", "line 1: kind is required"),
         ("a: \x07", "line 1: the character U+0007 may not be in a manifest; remove or escape it"),
     ],
@@ -272,7 +287,9 @@ def test_a_manifest_that_makes_no_object_is_an_error(manifest: str, fault: str) 
     "manifest",
     [
         CONFIG_MAP,
-        f"{CONFIG_MAP}---\n{CONFIG_MAP}",
+        f"{CONFIG_MAP}---\n{CONFIG_MAP.replace('v1', 'x.io/v1')}",
+        '{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}]}',
+        "---\n".join(CONFIG_MAP.replace("name: a", f"name: $(params.{name})") for name in "ab"),
         '{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}',
         "apiVersion: v1\nkind: $(params.kind)\nmetadata: {name: a-$(params.name)}\ndata: {{ .params.data }}\n",
         "$(params.manifest)",
@@ -355,21 +372,66 @@ def test_timing_and_conditions_that_are_right_are_no_errors(fields: dict[str, An
     assert said(call(**fields)) == []
 
 
-def test_what_is_for_subscriptions_only_is_an_error_elsewhere() -> None:
-    assert said(call(clusterExecutionMode="PerCluster", hookCleanup={"onSuccess": True})) == [
+def test_acting_in_each_cluster_is_for_subscriptions_only_and_an_error_elsewhere() -> None:
+    assert said(call(clusterExecutionMode="PerCluster", waitReady=False)) == [
         "clusterExecutionMode=PerCluster is for type Subscription only, not HTTP",
-        "hookCleanup is for type Subscription only, not HTTP",
     ]
 
 
-def test_a_subscription_may_act_per_cluster_and_clean_up_but_must_say_which_clusters() -> None:
+def test_a_subscription_may_act_per_cluster_and_clean_up() -> None:
     spec = {"feeds": [FEED], "subscribers": [SUBSCRIBER]}
     fields = {"clusterExecutionMode": "PerCluster", "waitReady": True, "hookCleanup": {"beforeCreate": True}}
+    manifest = workflow("mysql", action("Subscription", "subscription", {"name": "a", "spec": spec}, **fields))
 
-    assert said(action("Subscription", "subscription", {"name": "a", "spec": spec}, **fields)) == []
-    assert said(action("Subscription", "subscription", {"name": "a", "operation": "Delete"}, **fields)) == [
-        "Subscription.Spec is required when clusterExecutionMode=PerCluster: it says which clusters"
+    assert errors(manifest) == []
+    assert warnings(manifest) == []
+
+
+@pytest.mark.parametrize("operation", ["Create", "Apply", "Patch", "Replace"])
+def test_acting_per_cluster_asks_for_a_spec(operation: str) -> None:
+    fields = {"clusterExecutionMode": "PerCluster", "waitReady": True}
+
+    assert said(action("Subscription", "subscription", {"name": "a", "operation": operation}, **fields)) == [
+        f"Subscription.Spec is required when operation={operation}"
     ]
+
+
+def test_deleting_per_cluster_without_a_spec_is_a_warning_that_says_what_stays() -> None:
+    fields = {"clusterExecutionMode": "PerCluster", "waitReady": True}
+    manifest = workflow("mysql", action("Subscription", "subscription", {"name": "a", "operation": "Delete"}, **fields))
+
+    assert errors(manifest) == []
+    assert warnings(manifest) == [
+        "action[0] 'act': without Subscription.Spec only the child Subscriptions that earlier runs have recorded "
+        "are deleted"
+    ]
+
+
+@pytest.mark.parametrize("wait", [{}, {"waitReady": False}])
+def test_acting_per_cluster_without_waiting_is_a_warning(wait: dict[str, Any]) -> None:
+    config = {"name": "a", "operation": "Apply", "spec": {"feeds": [FEED], "subscribers": [SUBSCRIBER]}}
+    fields = {"clusterExecutionMode": "PerCluster", **wait}
+    manifest = workflow("mysql", action("Subscription", "subscription", config, **fields))
+
+    assert errors(manifest) == []
+    assert warnings(manifest) == [
+        "action[0] 'act': clusterExecutionMode=PerCluster has no effect without waitReady: the Subscription acts once"
+    ]
+
+
+def test_waiting_for_a_globalization_is_a_warning() -> None:
+    config = {"name": "a", "operation": "Delete"}
+    manifest = workflow("mysql", action("Globalization", "globalization", config, waitReady=True))
+
+    assert errors(manifest) == []
+    assert warnings(manifest) == ["action[0] 'act': waitReady has no effect on type Globalization"]
+
+
+def test_cleaning_up_after_another_type_is_a_warning() -> None:
+    manifest = workflow("mysql", call(hookCleanup={"onSuccess": True}))
+
+    assert errors(manifest) == []
+    assert warnings(manifest) == ["action[0] 'act': hookCleanup has no effect on type HTTP"]
 
 
 def test_fields_without_effect_are_warnings() -> None:

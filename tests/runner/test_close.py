@@ -69,6 +69,37 @@ def test_an_action_that_could_do_nothing_makes_the_lane_be_tried_again(bench: Be
     assert closing.wait() == 75
 
 
+def test_an_action_that_failed_stays_until_the_lane_is_closed(bench: Bench, site: Site) -> None:
+    site.script("/refused", Answer(403))
+    site.script("/slow", Answer(delay=1.0))
+    lane = bench.lane()
+    closing = lane.close(["a1", "a2"])
+    wait_until(lambda: (lane.folder / "s1.w1.lock").exists())
+    failing = lane.start("s1.w1.a1", spec(url=f"{site.url}/refused", policy="Continue"))
+    going_on = lane.start("s1.w1.a2", spec(url=f"{site.url}/slow", policy="Continue", after=["a1"]))
+
+    site.wait_for(2)
+    assert failing.running
+    assert going_on.wait() == 0
+    assert closing.wait() == 0
+    assert failing.wait() == 2
+
+
+def test_an_action_that_failed_stays_no_longer_than_the_container_that_closes_the_lane(
+    bench: Bench, site: Site
+) -> None:
+    site.script("/", Answer(403))
+    lane = bench.lane()
+    closing = lane.close(["a1", "a2"])
+    wait_until(lambda: (lane.folder / "s1.w1.lock").exists())
+    failing = lane.start("s1.w1.a1", spec(url=site.url))
+    wait_until(lambda: (lane.folder / "s1.w1.a1.json").exists())
+    assert failing.running
+    closing.kill()
+
+    assert failing.wait() == 2
+
+
 def test_told_to_stop_it_still_collects_what_ends_in_time(bench: Bench, site: Site) -> None:
     site.script("/", Answer(delay=0.5))
     lane = bench.lane()
