@@ -119,9 +119,8 @@ def hub(administrator: Administrator, certificate: Certificate) -> Iterator[Hub]
 
 @pytest.fixture
 def world(hub: Hub, room: Room) -> Iterator[World]:
-    """Child clusters, as many as a test registers, on which the room's runner may act."""
+    """Child clusters of the hub, as many as a test registers."""
     with World(hub, room.namespace) as made:
-        made.allow(room.namespace)
         yield made
 
 

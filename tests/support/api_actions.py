@@ -10,7 +10,7 @@ bench.revert(forward)
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ import yaml
 from support import rights
 from support.api_admin import Administrator, Object
 from support.api_faults import Victim
-from support.api_runner import ACCOUNT, ROOT, Room, Run
-from support.runner_bench import Process
+from support.api_runner import ACCOUNT, Room, Run
+from support.runner_bench import ROOT, Process
 
 KEY = "s1.w1.a1"
 VERBS = ("get", "create", "patch", "delete")
@@ -157,9 +157,9 @@ class ActionBench:
         rules = [rights.rule(resource, *VERBS) for resource in resources]
         rights.grant(self.administrator, *rules, to=self.room.namespace)
 
-    def grant_everywhere(self, *resources: str) -> None:
-        """Give it those rights on resources without a namespace; once a room."""
-        rules = [rights.rule(resource, *VERBS) for resource in resources]
+    def grant_everywhere(self, *resources: str, verbs: Sequence[str] = VERBS) -> None:
+        """Give it those rights on resources without a namespace, or in all of them; once a room."""
+        rules = [rights.rule(resource, *verbs) for resource in resources]
         name = f"{rights.NAME}-{self.room.namespace}"
         role = {
             "apiVersion": f"{rights.GROUP}/v1",

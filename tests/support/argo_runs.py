@@ -61,10 +61,14 @@ class Api:
 
     def call(self, method: str, path: str, value: Any = None, *, kind: str = "application/json") -> Any:
         """Make a request."""
+        return json.loads(self.text(method, path, value, kind=kind))
+
+    def text(self, method: str, path: str, value: Any = None, *, kind: str = "application/json") -> str:
+        """Make a request and return the answer as it is."""
         data = None if value is None else json.dumps(value).encode()
         request = urllib.request.Request(self._url + path, data, {"Content-Type": kind}, method=method)
         with self._opener.open(request, timeout=60) as answer:
-            return json.loads(answer.read())
+            return str(answer.read(), "utf-8", "replace")
 
     def find(self, path: str) -> Any:
         """Get an object; None when there is none."""
@@ -90,6 +94,7 @@ class ArgoRun:
 
     Attributes:
         execution: the DRPlanExecution as the API server has it.
+        snapshot: what it runs.
         workflow: the Workflow as it was seen last; None before it is created, and when it is gone.
         records: its records by key, likewise.
         status: what that folds to.
@@ -98,25 +103,27 @@ class ArgoRun:
     def __init__(self, api: Api, snapshot: Snapshot, *, config: RunnerConfig | None = None) -> None:
         self._api = api
         given = snapshot.execution
-        made = plans.execution(given.name, plan=snapshot.plan.metadata.name)
+        made = plans.execution(given.name, plan=snapshot.plan.metadata.name, operationType=given.operation.value)
         made["metadata"]["namespace"] = api.namespace
+        if snapshot.revert is not None:
+            made["spec"]["revertExecutionRef"] = snapshot.revert.name
         if given.mode:
             made["spec"]["mode"] = given.mode.capitalize()
         if given.params:
             made["spec"]["params"] = [{"name": each.name, "value": each.value} for each in given.params]
         self.execution: Object = api.call("POST", f"{api.ours}/drplanexecutions", made)
-        self._snapshot = replace(snapshot, execution=replace(given, uid=self.uid, namespace=api.namespace))
-        self.graph = build(self._snapshot)
+        self.snapshot = replace(snapshot, execution=replace(given, uid=self.uid, namespace=api.namespace))
+        self.graph = build(self.snapshot)
         self._compiled = compile_workflow(
             self.graph,
             execution=ExecutionRef(given.name, self.uid),
             config=config,
-            snapshot_hash=self._snapshot.hash(),
+            snapshot_hash=self.snapshot.hash(),
         )
         self.workflow: Object | None = None
         self.records: dict[str, Object] = {}
         self._lost = False
-        self.status: Object = {"resolvedParams": resolved_parameters(self._snapshot)}
+        self.status: Object = {"resolvedParams": resolved_parameters(self.snapshot)}
 
     @property
     def name(self) -> str:

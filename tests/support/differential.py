@@ -159,12 +159,14 @@ class Case:
         plan: the plan.
         workflows: its workflows.
         lanes: how many lanes it has.
+        failures: how actions of it fail.
     """
 
     name: str
     plan: Object
     workflows: tuple[Object, ...]
     lanes: int
+    failures: tuple[str, ...]
 
     def snapshot(self, site: str, namespace: str) -> Snapshot:
         """What an Execute of it starts from."""
@@ -181,6 +183,44 @@ class Case:
         """The plan, then its workflows."""
         return [self.plan, *self.workflows]
 
+    def traits(self) -> set[str]:
+        """What is in it of all that can be drawn."""
+        stages = self.plan["spec"]["stages"]
+        actions = [each for workflow in self.workflows for each in workflow["spec"]["actions"]]
+        return {
+            *(f"failure {each}" for each in self.failures),
+            f"plan {_policy_of(self.plan['spec'])}",
+            *(f"stage {_policy_of(each)}" for each in stages),
+            *(f"workflow {_policy_of(each['spec'])}" for each in self.workflows),
+            *(f"stages {'in a graph' if 'dependsOn' in each else 'as listed'}" for each in stages),
+            *(f"actions {'in a graph' if 'dependsOn' in each else 'as listed'}" for each in actions),
+            *(f"workflows {'at once' if each['parallel'] else 'one by one'}" for each in stages),
+            *("stage needs success" for each in stages if "dependsOnPolicy" in each),
+            *("action needs success" for each in actions if "dependsOnPolicy" in each),
+            *(f"when {each['when']}" for each in actions if "when" in each),
+            *("outputs" for each in actions if "$(outputs." in each["http"].get("body", "")),
+        }
+
+
+ALL_TRAITS = frozenset(
+    {
+        *(f"failure {kind}" for kind in ("refused", "unavailable", "recovers", "reset", "silent", "missing")),
+        *(f"plan {policy}" for policy in ("Stop", "Continue", "default")),
+        *(f"stage {policy}" for policy in ("Stop", "FailFast", "Continue", "default")),
+        *(f"workflow {policy}" for policy in ("FailFast", "Continue", "default")),
+        *(f"{members} {order}" for members in ("stages", "actions") for order in ("in a graph", "as listed")),
+        *(f"workflows {order}" for order in ("at once", "one by one")),
+        *(f"{member} needs success" for member in ("stage", "action")),
+        *(f"when mode == '{mode}'" for mode in ("install", "delete")),
+        "outputs",
+    }
+)
+"""Everything that can be drawn."""
+
+
+def _policy_of(spec: Mapping[str, Any]) -> str:
+    return str(spec.get("failurePolicy", "default"))
+
 
 class _Draw:
     """Draws one plan: its shape from the seed alone, its delays from the seed and the attempt."""
@@ -191,6 +231,7 @@ class _Draw:
         self._pace = random.Random(f"{seed}/{attempt}")
         self._lanes = 0
         self._failures = self._shape.choice((0, 1, 2, 2, 3))
+        self._kinds: list[str] = []
 
     def case(self) -> Case:
         shape = self._shape
@@ -210,7 +251,7 @@ class _Draw:
         self._fail(workflows)
         manifest = plans.plan(*stages, name=self.name, **self._policy("Stop", "Continue"))
         manifest["spec"]["globalParams"] = [{"name": SITE, "value": "http://nowhere.example"}]
-        return Case(self.name, manifest, tuple(workflows), self._lanes)
+        return Case(self.name, manifest, tuple(workflows), self._lanes, tuple(self._kinds))
 
     def _policy(self, *policies: str) -> Object:
         policy = self._shape.choice((*policies, None))
@@ -266,6 +307,7 @@ class _Draw:
             if before and "dependsOn" not in action and not {"when"} & (before.keys() | action.keys()):
                 kinds += ["silent", "missing"]
             kind = self._shape.choice(kinds)
+            self._kinds.append(kind)
             block = action["http"]
             if kind in ("silent", "missing"):
                 # Its end is not for the site to hold back; that of the action before it is.
@@ -381,13 +423,15 @@ def _normal(value: Any) -> Any:
     return [_normal(each) for each in value] if isinstance(value, list) else value
 
 
-def differences(left: Any, right: Any, place: str = "") -> Iterator[str]:
+def differences(
+    left: Any, right: Any, place: str = "", *, names: tuple[str, str] = ("locally", "on Argo")
+) -> Iterator[str]:
     """Where two JSON values differ, and how."""
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted(left.keys() | right.keys()):
-            yield from differences(left.get(name), right.get(name), f"{place}.{name}")
+            yield from differences(left.get(name), right.get(name), f"{place}.{name}", names=names)
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         for number, (one, other) in enumerate(zip(left, right, strict=True)):
-            yield from differences(one, other, f"{place}[{number}]")
+            yield from differences(one, other, f"{place}[{number}]", names=names)
     elif left != right:
-        yield f"{place}: locally {left!r}, on Argo {right!r}"
+        yield f"{place}: {names[0]} {left!r}, {names[1]} {right!r}"

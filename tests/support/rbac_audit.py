@@ -22,6 +22,7 @@ from support.api_admin import AGENT
 
 REFUSED = "-refused"
 _FORBIDDEN = 403
+_ACCOUNTS = "system:serviceaccount:"
 
 
 class Right(NamedTuple):
@@ -45,9 +46,15 @@ class Use(NamedTuple):
 
 
 class Audit:
-    """The part of an audit log that was written since this was made."""
+    """The part of an audit log that was written since this was made.
 
-    def __init__(self, log: Path) -> None:
+    Args:
+        log: the audit log.
+        namespace: whose service account it is about; without one, that of any namespace.
+    """
+
+    def __init__(self, log: Path, *, namespace: str = "") -> None:
+        self._accounts = f"{_ACCOUNTS}{namespace}:" if namespace else _ACCOUNTS
         self._log = log
         self._start = log.stat().st_size if log.exists() else 0
 
@@ -55,7 +62,8 @@ class Audit:
         """Everything that service accounts of runners asked for."""
         with self._log.open("rb") as file:
             file.seek(self._start)
-            entries = [json.loads(line) for line in file]
+            # The last line may be one that is just being written.
+            entries = [json.loads(line) for line in file if line.endswith(b"\n")]
         return [
             Use(
                 Right(
@@ -68,7 +76,7 @@ class Audit:
                 entry["responseStatus"]["code"],
             )
             for entry in entries
-            if entry["user"]["username"].startswith("system:serviceaccount:")
+            if entry["user"]["username"].startswith(self._accounts)
             and entry["user"]["username"].endswith(f":{RUNNER_SERVICE_ACCOUNT}")
             and entry.get("userAgent") != AGENT
             and (reference := entry.get("objectRef"))
@@ -101,9 +109,9 @@ def granted(role: Path) -> list[Right]:
 
 
 @contextmanager
-def audited(log: Path) -> Iterator[Audit]:
-    """Watch an audit log, and fail at the end when a runner was refused what it asked for."""
-    audit = Audit(log)
+def audited(log: Path, *, namespace: str = "") -> Iterator[Audit]:
+    """Watch an audit log, and fail at the end when a runner (of a namespace) was refused what it asked for."""
+    audit = Audit(log, namespace=namespace)
     yield audit
     refused = "\n".join(sorted(set(audit.refused())))
     assert not refused, f"a runner was refused what it asked for, and no test wants that:\n{refused}"

@@ -27,6 +27,7 @@ from runner.frame import Frame
 from runner.lane import Lane
 from runner.naming import record_name
 from runner.records import Records
+from runner.server import Server
 from runner.settings import Waits
 from runner.spec import parse, spec_hash
 from runner.stopping import Stop
@@ -112,6 +113,7 @@ def run_frame(
         waits=Waits(fence=0.3, api=0.2, lease=lease, start=5.0, pause_poll=0.02),
         stop=stop or Stop(),
         console=Console("s1.w1.a1", str(bench.folder / "termination")),
+        server=lambda: Server.in_cluster({}),
         await_predecessors=lambda: True,
     )
     return frame.run()
@@ -127,14 +129,30 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> Non
 
 
 class Process:
-    """A runner that was started."""
+    """A runner that was started.
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: Path, log: Path) -> None:
+    Args:
+        arguments: its arguments.
+        environment: its whole environment.
+        output: file for everything that it prints.
+        log: file for its termination message.
+        through: command that becomes the runner.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Path,
+        log: Path,
+        *,
+        through: Sequence[str] = (),
+    ) -> None:
         self._output = output
         self._log = log
         with open(output, "ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "runner", *arguments],
+                [*through, sys.executable, "-m", "runner", *arguments],
                 cwd=ROOT,
                 env=dict(environment),
                 stdout=file,
@@ -149,6 +167,11 @@ class Process:
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as a lost node would."""
