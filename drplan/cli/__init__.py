@@ -29,6 +29,7 @@ COMMANDS = {
     "history": "Show the executions of a plan, newest first",
     "logs": "Print what the actions of an execution logged",
     "pause": "Keep an execution from starting further actions",
+    "rbac": "Print the rights that the actions of a plan need",
     "resume": "Go on with a paused or interrupted execution",
     "retry": "Run again what did not succeed in an execution",
     "revert": "Undo an earlier execution",
