@@ -32,6 +32,7 @@ ALL = os.environ.get("DRPLAN_MATRIX") == "all"
 CHANCE = random.Random(SEED)
 SIDES = (False, True)
 AT_ONCE = 4
+SECONDS = 7200 if ALL else 300
 GROUPS = {case.type: [one for one in CASES if one.type == case.type] for case in CASES}
 _DEFINITION = "CustomResourceDefinition"
 
@@ -130,6 +131,7 @@ def _deaths(reference: Played) -> list[Deaths]:
     ]
 
 
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("cases", GROUPS.values(), ids=GROUPS)
 def test_wherever_a_runner_dies_the_next_one_leaves_all_as_if_nothing_had_happened(
     stage: Stage, cases: Sequence[Case]

@@ -11,8 +11,11 @@ and pods. Contents are compared without what the API server and controllers set:
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
+from urllib.error import HTTPError
 
 from compiler.model.names import GROUP, KIND_RECORD
 from support.argo_runs import Api
@@ -67,8 +70,18 @@ def everything(api: Api, *, without: frozenset[str]) -> Iterator[tuple[str, Obje
         # A kind whose definition is being deleted is still listed for a moment.
         for kind in (api.find(root) or {"resources": ()})["resources"]:
             if "list" in kind["verbs"] and "/" not in kind["name"] and kind["name"] not in without:
-                found = api.find(f"{root}/{kind['name']}") or {"items": ()}
-                yield from ((kind["name"], each) for each in found["items"])
+                yield from ((kind["name"], each) for each in _all(api, f"{root}/{kind['name']}"))
+
+
+def _all(api: Api, path: str) -> list[Object]:
+    while True:
+        try:
+            return list((api.find(path) or {"items": ()})["items"])
+        except HTTPError as problem:
+            # While the API server gets ready for a kind that was just defined.
+            if problem.code != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            time.sleep(0.2)
 
 
 def written_by_runs(api: Api) -> str:

@@ -154,7 +154,7 @@ class Story:
         assert (following.wait(60), run.state(KEY)["phase"]) == (0, "Succeeded"), following.output
         return Chapter(
             writes=sum(asked.write > 0 for asked in proxy.asked),
-            objects=self._plain(self.objects()),
+            objects=self.objects(),
             records=self._plain({one.name: self._record(one) for one in self._runs}),
             effects=self._effects(),
         )
