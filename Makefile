@@ -6,11 +6,13 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 NAME ?= bed
 TIER ?= full
+CLUSTER ?= drplan-test
 BED := PYTHONPATH=tests $(PYTHON) -m bed
+PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint typecheck test test-fast test-bed test-differential demo demo-failure bench crds docs golden verify lock \
-	image install-bed bed-build bed-up bed-down bed-status bed-shell clean
+.PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential demo demo-failure bench crds docs golden recordings \
+	verify lock image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,17 +37,28 @@ lint: install ## Check style, docstrings and the floors of the house
 typecheck: install ## Check all types (mypy --strict)
 	$(BIN)/mypy
 
-test: install ## Run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not bed"
+test: install ## Run all tests, those on real Kubernetes and Argo too (root on Linux; the first time builds both)
+	@$(BED) check
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not bed"
+	@$(MAKE) --no-print-directory test-bed
 
-test-fast: install ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long and not bed"
+test-fast: install ## Run the tests that take seconds and need no cluster
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not long and not bed"
 
-test-bed: install ## Run the tests on real Kubernetes and Argo (root on Linux; the first time builds them)
-	$(BIN)/python -m pytest -p pytest_kind -m bed
+test-bed: install ## Run the tests on real Kubernetes and Argo alone
+	@$(BED) check
+	@$(BED) build
+	$(PYTEST) -p pytest_kind -n $(WORKERS) --dist loadfile -m bed --ignore tests/cluster
+	$(PYTEST) -p pytest_kind -m bed tests/cluster
+
+test-kind: install ## Run the tests of a cluster on kind (KIND=/path/to/kind, KUBECTL=/path/to/kubectl)
+	@command -v "$(KIND)" >/dev/null || { echo "say which kind: make test-kind KIND=/path/to/kind" >&2; exit 1; }
+	$(PYTEST) -p pytest_kind -m bed tests/cluster --cluster-name $(CLUSTER) --kind-bin "$$(command -v $(KIND))" \
+		$(if $(KUBECTL),--kind-kubectl-bin "$$(command -v $(KUBECTL))")
 
 test-differential: install ## Run N generated plans on the local engine and on real Argo, and compare the statuses
-	DRPLAN_DIFFERENTIAL=$(or $(N),7) $(BIN)/python -m pytest -p pytest_kind -m bed tests/cluster/test_cluster_differential.py
+	@$(BED) check
+	$(if $(N),DRPLAN_DIFFERENTIAL=$(N)) $(PYTEST) -p pytest_kind -m bed tests/cluster/test_cluster_differential.py
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
@@ -65,16 +78,19 @@ docs: install ## Write the generated tables in docs/
 golden: install ## Write the golden files anew; review them as a diff
 	DRPLAN_REGENERATE=1 $(BIN)/python -m pytest -q tests -k "golden or broken_manifest" -m "not bed"
 
+recordings: install ## Record anew what runs on a real Argo leave behind (root on Linux); then `make golden`
+	DRPLAN_RECORD=1 $(BIN)/python -m pytest -q -p pytest_kind -m bed tests/cluster/test_cluster_recordings.py
+
 verify: crds docs golden ## Generate everything and fail when something differs from what is committed
-	@git diff --exit-code -- crds docs tests/golden || (echo "generated files differ: commit them"; exit 1)
-	@test -z "$$(git status --porcelain -- crds docs tests/golden)" || (git status --short -- crds docs tests/golden; exit 1)
+	@git diff --exit-code -- crds docs tests/golden tests/recordings || (echo "generated files differ: commit them"; exit 1)
+	@test -z "$$(git status --porcelain -- crds docs tests/golden tests/recordings)" || (git status --short -- crds docs tests/golden tests/recordings; exit 1)
 
 image: install ## Build the image of runner and syncer as an OCI archive, without Docker
 	$(BIN)/python -m deploy.image
 
-install-bed: ## Install the Debian packages that test bed and image need
-	apt-get update --quiet
-	apt-get install --yes --quiet --no-install-recommends mmdebstrap $$($(BED) packages)
+install-bed: ## Install the Debian packages that test bed and image need and that are missing
+	@missing=$$($(BED) packages --missing); if [ -n "$$missing" ]; then set -x; \
+		apt-get update --quiet; apt-get install --yes --quiet --no-install-recommends $$missing; fi
 
 bed-build: ## Build the test bed's programs that are not in the cache
 	@$(BED) build

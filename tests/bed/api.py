@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from bed.build import program
-from bed.certificates import ADMIN
+from bed.certificates import ADMIN, FRONT_PROXY
 from bed.client import Bed
 from bed.network import NODE_ADDRESS, SERVICE_RANGE
 
@@ -76,7 +76,15 @@ def _apiserver(bed: Bed) -> list[str]:
         f"--kubelet-client-certificate={authority.certificate(ADMIN)}",
         f"--kubelet-client-key={authority.key(ADMIN)}",
         "--kubelet-preferred-address-types=InternalIP",
+        # A Service has no address of its own without kube-proxy: aggregated APIs are asked at their endpoints.
         "--enable-aggregator-routing=true",
+        f"--proxy-client-cert-file={authority.certificate(FRONT_PROXY)}",
+        f"--proxy-client-key-file={authority.key(FRONT_PROXY)}",
+        f"--requestheader-client-ca-file={authority.ca}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         f"--audit-policy-file={policy}",
         f"--audit-log-path={bed.places.audit_log}",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def _read(definition: Path) -> Object:
             "--filename",
         ]
         done = subprocess.run([*reading, str(definition)], stdin=subprocess.DEVNULL, capture_output=True, check=True)
-        aside = compact.with_suffix(".partial")
+        aside = compact.with_suffix(f".{os.getpid()}")
         aside.write_text(json.dumps(json.loads(done.stdout), separators=(",", ":")))
         aside.rename(compact)
     value: Object = json.loads(compact.read_text())

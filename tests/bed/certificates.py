@@ -21,6 +21,8 @@ CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 PROXY = "proxy"
 KUBELET = "kubelet"
+FRONT_PROXY = "front-proxy"
+"""The API server, when it hands a request on to the server of an aggregated API: may say in headers whose it is."""
 
 USERS = {
     ADMIN: "/O=system:masters/CN=admin",
@@ -28,6 +30,7 @@ USERS = {
     SCHEDULER: "/CN=system:kube-scheduler",
     PROXY: "/CN=system:kube-proxy",
     KUBELET: f"/O=system:nodes/CN=system:node:{NODE}",
+    FRONT_PROXY: f"/CN={FRONT_PROXY}",
 }
 """The subject, which is who Kubernetes takes the user for."""
 

@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--name", default=DEFAULT_NAME, help="the bed's name (%(default)s)")
         return added
 
-    command("packages", _packages, "Print the Debian packages that a bed needs")
+    command("check", _check, "Say what this machine lacks to run a bed, and fail when it lacks something")
+    packages = command("packages", _packages, "Print the Debian packages that a bed and its image need")
+    packages.add_argument("--missing", action="store_true", help="only those that are not installed")
     command("build", _build, "Build the programs that are not in the cache")
     command("path", _path, "Print the folders of the programs, as PATH wants them")
     bring = command_of_bed("up", _up, "Bring a bed up, building what it needs")
@@ -57,8 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--owner", type=int, metavar="PID", help="a process that the bed is to end with")
     take = command_of_bed("down", _down, "End a bed and remove what belongs to it")
     take.add_argument("--all", action="store_true", help="all beds that there are")
-    command("status", _status, "Show the beds that there are, and what runs in them")
     take.add_argument("--forget", action="store_true", help="remove the logs too")
+    command("status", _status, "Show the beds that there are, and what runs in them")
     command_of_bed("shell", _shell, "Open a shell in a bed's network, with kubectl, argo and drplan at hand")
     run = command_of_bed("run", _run, "Run a command there")
     run.add_argument("command", nargs="+", help="the command; put -- before it")
@@ -77,8 +79,13 @@ def _report(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _check(given: argparse.Namespace) -> int:
+    requirements.check()
+    return 0
+
+
 def _packages(given: argparse.Namespace) -> int:
-    print(" ".join(requirements.PACKAGES))
+    print(" ".join(requirements.missing_packages() if given.missing else requirements.PACKAGES))
     return 0
 
 

@@ -7,12 +7,15 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
+from bed import kernel
 from bed.certificates import Authority
 from bed.keeper import Message
 from bed.kube import Kube
+from bed.network import NODE_ADDRESS
 from bed.places import Places
 from bed.problems import BedProblem
 from bed.requirements import command
@@ -143,6 +146,15 @@ class Bed:
         keeper = self.state.keeper
         assert keeper is not None, "a bed that was found has a keeper"
         return [command("nsenter"), f"--net=/proc/{keeper.pid}/ns/net", "--", *arguments]
+
+    def listen(self, address: str = NODE_ADDRESS) -> socket.socket:
+        """Listen at an address of the bed's network, on a port that is free; the process itself stays outside."""
+        keeper = self.state.keeper
+        assert keeper is not None, "a bed that was found has a keeper"
+        with open(f"/proc/{keeper.pid}/ns/net") as network, ThreadPoolExecutor(1) as inside:
+            # A socket stays in the network that it was made in, and the thread ends with the pool.
+            inside.submit(kernel.enter, network.fileno()).result()
+            return inside.submit(socket.create_server, (address, 0)).result()
 
     def _ask(self, request: Message) -> Message:
         with socket.socket(socket.AF_UNIX) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -48,7 +49,7 @@ class ProgramImage:
         """The image's archive, written beside the program when it is asked for first."""
         path = folder(TOOL_OF_PROGRAM[self.program]) / f"{self.program}.tar"
         if not path.exists():
-            aside = path.with_suffix(".partial")
+            aside = path.with_suffix(f".{os.getpid()}")
             self._write(aside)
             aside.rename(path)
         return path

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 from bed import api, argo, build, cgroups, node, requirements
@@ -84,6 +85,17 @@ def down(name: str, *, keep_logs: bool = True) -> bool:
         return state is not None
 
 
+def clean_up_after(places: Places, keeper: Identity) -> None:
+    """Wait until a bed's first process has ended, by whatever, and remove what it leaves, unless somebody else does."""
+    keeper.wait()
+    with locked(places):
+        state = load(places)
+        if state is not None and state.keeper == keeper:
+            # Who is to end as well is this process.
+            state.guard = None
+            _clean(places, state)
+
+
 def _bear(places: Places, owner: int | None) -> State:
     """Make the first process of a bed and the files that its programs need."""
     shutil.rmtree(places.root, ignore_errors=True)
@@ -119,11 +131,32 @@ def _bear(places: Places, owner: int | None) -> State:
             starter.stdin.flush()
         if not born or starter.stdout.readline() != "ready\n":
             raise BedProblem(f"the first process of bed {places.name} ended:\n{log.read_text().strip()}")
+    assert state.keeper is not None
+    if owner is not None:
+        state.guard = _guard(places, state.keeper)
+        save(places, state)
     authority = Authority(places.certificates)
     authority.make()
     places.kubeconfig.touch(0o600)
     places.kubeconfig.write_text(authority.kubeconfig(ADMIN, state.port))
     return state
+
+
+def _guard(places: Places, keeper: Identity) -> Identity:
+    """Start the process that cleans up after a bed that ends with its owner, when nobody is there to do it."""
+    return Identity.of(
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", "bed.guard", places.name, str(places.root), *map(str, astuple(keeper))],
+            _environment(),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(places.logs / "guard.log"), os.O_WRONLY | os.O_CREAT, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -164,6 +197,9 @@ def _start(bed: Bed, tier: Tier) -> None:
 
 
 def _clean(places: Places, state: State) -> None:
+    if state.guard is not None:
+        # It would wait for the lock, and whoever looks for what is left would find it.
+        state.guard.end(END_SECONDS)
     if state.keeper is not None and not state.keeper.end(END_SECONDS):
         raise BedProblem(
             f"bed {places.name} has not ended {END_SECONDS:.0f} s after its first process {state.keeper.pid} was"

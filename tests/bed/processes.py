@@ -49,6 +49,12 @@ class Identity:
         with self._descriptor() as descriptor:
             return descriptor is not None
 
+    def wait(self) -> None:
+        """Wait until the process is gone, for as long as that takes."""
+        with self._descriptor() as descriptor:
+            if descriptor is not None:
+                _ended(descriptor, None)
+
     def end(self, seconds: float) -> bool:
         """Kill the process and wait until it is gone.
 
@@ -96,10 +102,10 @@ def below(keeper: Identity) -> dict[int, str]:
     return found
 
 
-def _ended(descriptor: int, seconds: float) -> bool:
+def _ended(descriptor: int, seconds: float | None) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
 
 
 def _started(pid: int) -> int:

@@ -29,6 +29,8 @@ COMMANDS = {
     "openssl": "openssl",
     "nsenter": "util-linux",
     "mount": "mount",
+    # What the bed's pods run is made with it.
+    "mmdebstrap": "mmdebstrap",
 }
 PACKAGES = sorted({*COMMANDS.values(), "containernetworking-plugins"})
 
@@ -39,7 +41,10 @@ CAPABILITY_NET_ADMIN, CAPABILITY_SYS_ADMIN = 12, 21
 SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
 """PATH with the folders of the administrator, which not every root has there."""
 
-OTHER_WAY = "Where Docker is, run the tests on kind instead: make test-kind KIND=/path/to/kind"
+OTHER_WAY = (
+    "Where Docker is, run the tests of a cluster on kind instead: make test-kind KIND=/path/to/kind\n"
+    "The quick tests need neither: make test-fast"
+)
 
 
 def command(name: str) -> str:
@@ -70,7 +75,7 @@ def lacking() -> list[str]:
         phrases.append("root (try `sudo -E make …`)")
     elif not _may_make_namespaces():
         phrases.append("the right to make namespaces and interfaces (CAP_SYS_ADMIN and CAP_NET_ADMIN)")
-    packages = _missing_packages()
+    packages = missing_packages()
     if packages:
         phrases.append(f"the Debian packages {' '.join(packages)} (run `make install-bed`)")
     return phrases
@@ -91,7 +96,8 @@ def _may_make_namespaces() -> bool:
     return False
 
 
-def _missing_packages() -> list[str]:
+def missing_packages() -> list[str]:
+    """The Debian packages that bring what is not there."""
     missing = {package for name, package in COMMANDS.items() if shutil.which(name, path=SYSTEM_PATH) is None}
     if not all((CNI_FOLDER / plugin).exists() for plugin in CNI_PLUGINS):
         missing.add("containernetworking-plugins")

@@ -36,12 +36,14 @@ class State:
     Attributes:
         corners: its folders in the machine's control groups.
         keeper: its first process, once there is one.
+        guard: the process that cleans up after it, where it ends with an owner.
         port: where its API server listens, inside and outside.
         tier: what is ready; None while it is being made.
     """
 
     corners: list[str] = field(default_factory=list)
     keeper: Identity | None = None
+    guard: Identity | None = None
     port: int = 0
     tier: Tier | None = None
 
@@ -56,10 +58,11 @@ def load(places: Places) -> State | None:
         value: dict[str, Any] = json.loads(places.state.read_text())
     except FileNotFoundError:
         return None
-    keeper, tier = value["keeper"], value["tier"]
+    keeper, guard, tier = value["keeper"], value.get("guard"), value["tier"]
     return State(
         corners=value["corners"],
         keeper=Identity(**keeper) if keeper else None,
+        guard=Identity(**guard) if guard else None,
         port=value["port"],
         tier=Tier(tier) if tier else None,
     )

@@ -20,15 +20,12 @@ from bed import lifecycle, requirements
 from bed.build import program, search_path
 from bed.client import Bed
 from bed.images import EXECUTOR_IMAGE
+from bed.kind import OWNER_VARIABLE
 from bed.network import API_SERVICE, DNS_SERVICE
 
-LACKING = requirements.lacking()
 KIND = Path(__file__).parent.parent / "tools/kind"
 
-pytestmark = [
-    pytest.mark.bed,
-    pytest.mark.skipif(bool(LACKING), reason=f"the test bed cannot run here, it needs {'; and '.join(LACKING)}"),
-]
+pytestmark = pytest.mark.bed
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +36,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterato
     cluster = KindCluster(name, folder / "kubeconfig", kind_path=KIND, kubectl_path=program("kubectl"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECACHEDIR", str(folder))
+        patch.setenv(OWNER_VARIABLE, str(os.getpid()))
         try:
             cluster.create()
             yield cluster
