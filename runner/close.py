@@ -42,7 +42,7 @@ def close(given: Arguments, *, lane: Lane, waits: Waits, stop: Stop, console: Co
 
 def _end(missing: list[str], ended: int, *, stop: Stop, console: Console) -> int:
     code, message = ExitCode.SUCCEEDED, f"{ended} actions ended"
-    if stop.since is not None:
+    if missing and stop.since is not None:
         code, message = ExitCode.STOPPED, f"stopped when {ended} actions had ended"
     elif missing:
         code, message = ExitCode.NOTHING_DONE, f"no result of {', '.join(missing)}; the lane is tried again"

@@ -114,6 +114,19 @@ def test_told_to_stop_it_still_collects_what_ends_in_time(bench: Bench, site: Si
     assert [action["key"] for action in merged["actions"]] == ["s1.w1.a1"]
 
 
+def test_told_to_stop_it_is_content_when_every_action_has_ended(bench: Bench, site: Site) -> None:
+    site.script("/", Answer(delay=0.5))
+    lane = bench.lane()
+    closing = lane.close(["a1"])
+    lane.start("s1.w1.a1", spec(url=site.url))
+    site.wait_for(1)
+    closing.stop()
+
+    assert closing.wait() == 0
+    merged = json.loads((lane.folder / "result.json").read_text())
+    assert [action["phase"] for action in merged["actions"]] == ["Succeeded"]
+
+
 def full(number: int, phase: RecordPhase = RecordPhase.SUCCEEDED, size: int = 600) -> Result:
     return Result(
         key=f"s1.w1.a{number}",
