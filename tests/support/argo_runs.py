@@ -28,7 +28,8 @@ from compiler.graph.parameters import resolved_parameters
 from compiler.graph.snapshot import Snapshot
 from compiler.model.names import ANNOTATION_FENCE, API_VERSION, LABEL_EXECUTION_UID
 from support import plans
-from support.differential import SERVED, site_source
+from support.differential import SERVED
+from support.differential_site import site_source
 from syncer.decide.fence import Fence
 from syncer.decide.finish import endings
 from syncer.decide.halts import halts
