@@ -11,7 +11,7 @@ BED := PYTHONPATH=tests $(PYTHON) -m bed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential demo demo-failure bench crds docs golden recordings \
+.PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential test-matrix demo demo-failure bench crds docs golden recordings \
 	verify lock image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
@@ -59,6 +59,10 @@ test-kind: install ## Run the tests of a cluster on kind (KIND=/path/to/kind, KU
 test-differential: install ## Run N generated plans on the local engine and on real Argo, and compare the statuses
 	@$(BED) check
 	$(if $(N),DRPLAN_DIFFERENTIAL=$(N)) $(PYTEST) -p pytest_kind -m bed tests/cluster/test_cluster_differential.py
+
+test-matrix: install ## Kill runners at every single write of every type of action, not at a sample of them
+	@$(BED) check
+	DRPLAN_MATRIX=all $(PYTEST) -m bed tests/api/test_api_crash_matrix.py
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo

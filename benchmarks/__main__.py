@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MEASUREMENTS = ("benchmarks.compile_bench", "benchmarks.fold_bench", "benchmarks.startup_bench", "benchmarks.lanes")
+MEASUREMENTS = tuple(
+    f"benchmarks.{name}" for name in ("compile_bench", "fold_bench", "startup_bench", "runner_bench", "lanes")
+)
 
 
 def main() -> int:

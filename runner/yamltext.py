@@ -16,6 +16,8 @@ MAX_DEPTH = 100
 MAX_ALIASED = 50_000
 """Most values that the aliases of one document may stand for: more is an attack, or a mistake."""
 
+_UNKNOWN_TAG = "the tag is not supported; remove it"
+"""Nothing but keys is quoted: what stands in a manifest may be confidential, and the line says where it is."""
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("!", _TAG + "str", _TAG + "timestamp")
 _TYPED_TAGS: dict[str, tuple[type, ...]] = {
@@ -146,7 +148,7 @@ class _Builder:
         if len(self._stack) >= MAX_DEPTH:
             raise YamlError(line, f"nested deeper than {MAX_DEPTH} levels")
         if event.tag not in _CONTAINER_TAGS:
-            raise YamlError(line, f"tag {event.tag} is not supported; remove it")
+            raise YamlError(line, _UNKNOWN_TAG)
         if self._expects_key:
             raise YamlError(line, f"a key must be text, not a {_shape(value)}")
         self._stack.append(_Open(value, line, event.anchor))
@@ -176,9 +178,9 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         line, name = _line(event), event.anchor
         if any(opened.anchor == name for opened in self._stack):
-            raise YamlError(line, f'alias "*{name}" stands inside its own anchor')
+            raise YamlError(line, "an alias stands inside its own anchor")
         if name not in self._anchors:
-            raise YamlError(line, f'alias "*{name}" has no anchor "&{name}" before it')
+            raise YamlError(line, "an alias has no anchor before it; quote it if it is meant as text")
         value = self._anchors[name]
         if not self._expects_key:
             self._add(self._copy(value, depth=len(self._stack), line=line), line)
@@ -248,10 +250,10 @@ def _plain(event: Any, line: int) -> Any:
     if tag in _TEXT_TAGS:
         return text
     if tag is not None and tag not in _TYPED_TAGS:
-        raise YamlError(line, f"tag {tag} is not supported; remove it")
+        raise YamlError(line, _UNKNOWN_TAG)
     value = _resolve(text, line)
     if tag is not None and not isinstance(value, _TYPED_TAGS[tag]):
-        raise YamlError(line, f'"{text[:60]}" is not what its tag says')
+        raise YamlError(line, "a value is not what its tag says")
     return value
 
 
@@ -268,7 +270,7 @@ def _resolve(text: str, line: int) -> Any:
         return text
     value = _integer(digits) if is_integer else _decimal(digits) if is_float else math.inf
     if value is None or not math.isfinite(value):
-        raise YamlError(line, f'"{text[:40]}" is a number that JSON cannot hold; quote it if it is meant as text')
+        raise YamlError(line, "a number that JSON cannot hold; quote it if it is meant as text")
     return value
 
 

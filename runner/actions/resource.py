@@ -37,12 +37,14 @@ def _forward(block: Mapping[str, Any], engine: Engine) -> Outcome:
     operation = Operation(block["operation"])
     wait = engine.acting.spec.wait_ready
     deleting = operation is Operation.DELETE
-    wanted = manifests.in_kind_order(manifests.documents(block["manifest"]), deleting=deleting)
+    documents = manifests.documents(block["manifest"])
+    wanted = manifests.in_kind_order(documents, deleting=deleting)
     written = engine.forward([Change(operation, obj) for obj in wanted], wait_gone=wait)
     if wait and not deleting:
         ready = engine.wait_ready([one.ref for one in written])
         written = [one._replace(obj=live) for one, live in zip(written, ready, strict=True)]
-    return succeeded(_message(operation, written), _outputs(written), values_of(written[0]))
+    first = written[wanted.index(documents[0])]
+    return succeeded(_message(operation, written), _outputs([first]), values_of(first))
 
 
 def _outputs(written: Sequence[Written]) -> Mapping[str, Any]:

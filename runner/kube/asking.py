@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from runner.acting import Acting
 from runner.actions.judgement import wait_before
-from runner.kube.answers import NotServed, Passing
+from runner.kube.answers import NotAllowed, NotServed, Passing
 from runner.kube.readiness import Waiting
+from runner.patience import BEFORE_BELIEVING
 
 _FIRST_POLL = 0.2
 _LONGEST_POLL = 2.0
@@ -59,12 +60,19 @@ class Asking:
         retry = acting.spec.retry
         again = 0
         new_token = False
+        believed = False
         self.doing = doing
         while True:
             if doubt is not None:
                 acting.before_call()
             try:
                 return call()
+            except NotAllowed:
+                # An API server that has just begun does not know the rights yet.
+                if believed or acting.remaining <= BEFORE_BELIEVING:
+                    raise
+                believed = True
+                acting.pause(BEFORE_BELIEVING)
             except Passing as error:
                 if doubt is not None and error.perhaps_done:
                     doubt()
@@ -109,12 +117,20 @@ class Asking:
         """
         end = None if seconds is None else time.monotonic() + min(seconds, self.acting.remaining)
         pause, said = _FIRST_POLL, ""
+        believed = False
         while True:
             asked = 0.0
             try:
                 found = poll()
+            except NotAllowed as error:
+                if believed:
+                    raise
+                believed = True
+                found, asked = Waiting(str(error)), BEFORE_BELIEVING
             except Passing as error:
                 found, asked = Waiting(str(error)), error.retry_after
+            else:
+                believed = False
             if not isinstance(found, Waiting):
                 return found
             self.doing = f"waiting {doing}: {found.reason}"

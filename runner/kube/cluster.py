@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,18 +22,25 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _LONGEST_CALL = 20.0
 """A pod that is told to stop has 30 s, and the call in flight is let to its end."""
+_SHORTEST_CALL = 1.0
+"""What a server that is well answers in, though the action is out of time in a moment."""
 
 
 class Cluster:
     """The objects of an API server. Safe to be used from several threads.
+
+    Args:
+        server: the API server.
+        remaining: seconds that are left of the action's time: an answer is not waited for much longer.
 
     Attributes:
         kinds: its kinds.
         redactor: what keeps the contents of Secrets out of errors: the server may quote what it does not like.
     """
 
-    def __init__(self, server: Sender) -> None:
+    def __init__(self, server: Sender, *, remaining: Callable[[], float] = lambda: _LONGEST_CALL) -> None:
         self._server = server
+        self._remaining = remaining
         self.redactor = Redactor(())
         self.kinds = Kinds(lambda path, about: self._send(Request("GET", path), about))
 
@@ -127,7 +134,7 @@ class Cluster:
     def _send(self, request: Request, about: str, ref: Ref | None = None) -> Object:
         resource = self.kinds.resource(ref.api_version, ref.kind).plural if ref else ""
         try:
-            answer = self._server.send(request, read=_LONGEST_CALL)
+            answer = self._server.send(request, read=max(min(self._remaining(), _LONGEST_CALL), _SHORTEST_CALL))
         except Unreachable as error:
             raise Passing(f"{about}: {error}") from error
         return answers.read(answer, about, resource=resource, redact=lambda text: self.redactor.text(text))

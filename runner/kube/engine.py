@@ -21,10 +21,9 @@ from runner.kube.concluding import NotDone
 from runner.kube.discovery import Resource
 from runner.kube.images import Image
 from runner.kube.noting import Notes
-from runner.kube.objects import SECRET, Object, Ref, ref_of
+from runner.kube.objects import Object, Ref, ref_of
 from runner.kube.reach import Reach, held_by
 from runner.kube.undoing import Undoer
-from runner.redaction import Redactor
 from runner.spec import SpecError
 from runner.stopping import Stopped
 from runner.vocabulary import FIELD_MANAGER, Operation
@@ -77,7 +76,6 @@ class Engine(Reach):
         self.written: list[Written] = []
         self._notes = Notes(self.asking, cluster)
         self._owner = Owner(acting.identity.key, acting.identity.owner_uids)
-        self._confidential: set[str] = set()
 
     @classmethod
     def of(cls, acting: Acting) -> Engine:
@@ -86,7 +84,7 @@ class Engine(Reach):
         Raises:
             SpecError: there is no API server.
         """
-        return cls(acting, Cluster(acting.server))
+        return cls(acting, Cluster(acting.server, remaining=lambda: acting.remaining))
 
     def forward(self, changes: Sequence[Change], *, wait_gone: bool = False) -> list[Written]:
         """Change objects, one after the other.
@@ -135,7 +133,7 @@ class Engine(Reach):
     def _gathered(self, change: Change) -> _Item:
         item = _Item(change, ref_of(change.obj))
         self._look(item)
-        self._keep_confidential(change.obj)
+        self.keep_confidential(change.obj)
         item.before = self._notes.before(item.ref)
         item.stands = item.before is not None
         if item.before is None:
@@ -144,7 +142,7 @@ class Engine(Reach):
 
     def _look(self, item: _Item) -> None:
         item.live = self.read(lambda: self.cluster.get(item.ref), f"read {item.ref.shown}")
-        self._keep_confidential(item.live)
+        self.keep_confidential(item.live)
 
     def _as_found(self, item: _Item) -> Image:
         return found(item.change.operation, item.ref, item.live, owner=self._owner)
@@ -184,6 +182,7 @@ class Engine(Reach):
         self.acting.console.say(f"reading again: {surprise}")
         self.acting.pause(_AFTER_SURPRISE)
         self._look(item)
+        self.asking.doing = str(surprise)
         if item.first:
             self._record_again(item)
 
@@ -241,11 +240,6 @@ class Engine(Reach):
     def _deletion_of(self, ref: Ref, *, wait_gone: bool) -> str:
         left = self.wait_gone([ref], seconds=None if wait_gone else 0.0)
         return f", deletion accepted, {held_by(left[0])}" if left else ""
-
-    def _keep_confidential(self, obj: Object | None) -> None:
-        if obj is not None and ref_of(obj).group_kind == SECRET:
-            self._confidential.update(objects.secret_values(obj))
-            self.cluster.redactor = Redactor(self._confidential)
 
     def undo(self, forward: Mapping[str, Any]) -> list[Undone]:
         """Undo what an action did, from its record, the last of it first.

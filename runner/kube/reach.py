@@ -11,10 +11,12 @@ from runner.kube.answers import Conflicting, Missing, NotServed
 from runner.kube.asking import Asking
 from runner.kube.cluster import Cluster
 from runner.kube.concluding import NotDone
-from runner.kube.objects import JOB, Object, Ref, ref_of
+from runner.kube.objects import JOB, SECRET, Object, Ref, ref_of
 from runner.kube.readiness import Failed, Readiness, Waiting, readiness
+from runner.redaction import Redactor
 from runner.vocabulary import Propagation, Reason
 
+_AFTER_CONFLICT = 0.1
 _Value = TypeVar("_Value")
 
 
@@ -31,6 +33,7 @@ class Reach:
         self.acting = acting
         self.asking = Asking(acting)
         self.cluster = cluster
+        self._confidential: set[str] = set()
 
     @property
     def doing(self) -> str:
@@ -51,7 +54,15 @@ class Reach:
 
     def look_for(self, ref: Ref) -> Object | None:
         """Read an object, whatever its uid; one of a kind that is not served does not exist."""
-        return self.read(lambda: self._found(ref), f"read {ref.shown}")
+        live = self.read(lambda: self._found(ref), f"read {ref.shown}")
+        self.keep_confidential(live)
+        return live
+
+    def keep_confidential(self, obj: Object | None) -> None:
+        """Keep what is in a Secret out of what is told from now on of the server's answers."""
+        if obj is not None and ref_of(obj).group_kind == SECRET:
+            self._confidential.update(objects.secret_values(obj))
+            self.cluster.redactor = Redactor(self._confidential)
 
     def wait_until(
         self, poll: Callable[[], _Value | Waiting], doing: str, *, seconds: float | None = None
@@ -153,12 +164,22 @@ class Reach:
             doubt: called when a try may have had its effect though it failed.
         """
         propagation = Propagation.FOREGROUND if ref.group_kind == JOB else Propagation.BACKGROUND
-        try:
-            self.asking.change(
-                lambda: self.cluster.delete(ref, propagation=propagation), f"delete {ref.shown}", doubt=doubt
-            )
-        except (Missing, Conflicting, NotServed) as gone:
-            self.acting.console.say(f"gone already: {gone}")
+        while True:
+            try:
+                self.asking.change(
+                    lambda: self.cluster.delete(ref, propagation=propagation), f"delete {ref.shown}", doubt=doubt
+                )
+                return
+            except (Missing, NotServed) as gone:
+                self.acting.console.say(f"gone already: {gone}")
+                return
+            except Conflicting as conflict:
+                # Mostly because another one has its name by now, but not always.
+                if self.read(lambda: self._remaining(ref), f"read {ref.shown}") is None:
+                    self.acting.console.say(f"gone already: {conflict}")
+                    return
+                self.acting.console.say(f"trying again: {conflict}")
+                self.acting.pause(_AFTER_CONFLICT)
 
 
 def held_by(live: Mapping[str, Any]) -> str:

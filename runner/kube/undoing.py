@@ -73,6 +73,9 @@ class Undoer:
             OutOfTime: the timeout is over.
         """
         found = recorded(self._forward, self._reach.asking, self._reach.cluster)
+        for one in found:
+            for image in filter(None, (one.before, one.after)):
+                self._reach.keep_confidential(image.content)
         earlier = self._notes.earlier
         items = [_Item(one, self._reach.look_for(one.ref), one.ref.identity in earlier) for one in reversed(found)]
         changing = [item for item in items if self._next(item).act not in (Act.NOTHING, Act.FAIL)]

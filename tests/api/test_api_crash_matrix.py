@@ -139,6 +139,8 @@ def test_wherever_a_runner_dies_the_next_one_leaves_all_as_if_nothing_had_happen
     print(f"DRPLAN_MATRIX_SEED={SEED}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         references = list(pool.map(lambda case: stage.play(case, Deaths(None, None)), cases))
+        # The record at least is created; without that nothing is counted here.
+        assert all(played.forward.effects for played in references)
         stories = [
             (case, deaths, reference)
             for case, reference in zip(cases, references, strict=True)

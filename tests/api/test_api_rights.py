@@ -13,6 +13,7 @@ from bed import lifecycle
 from bed.client import Bed
 from bed.state import Tier
 from support.api_admin import Administrator
+from support.api_faults import answer, asks
 from support.api_runner import ROLE, Room
 from support.http_site import Site
 from support.rbac_audit import REFUSED, Audit, Right, audited, granted
@@ -34,6 +35,15 @@ def test_without_its_role_nothing_is_done_and_the_message_names_the_right_that_i
     assert message.startswith("not allowed, nothing was done; see the role of the runner's service account")
     assert 'cannot get resource "drplanexecutions" in API group "dr.bkbcs.tencent.com"' in message
     assert site.count() == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_an_api_server_that_does_not_know_the_rights_yet_is_asked_again(room: Room, site: Site, method: str) -> None:
+    proxy = room.proxy()
+    proxy.fault(asks(method), answer(403))
+    runner = room.run().pod("pod", port=proxy.port).start(KEY, spec(url=site.url))
+    assert runner.wait() == 0, runner.output
+    assert site.count() == 1
 
 
 def test_a_run_by_hand_without_the_right_to_records_goes_on_without_them_and_warns(

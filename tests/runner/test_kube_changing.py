@@ -215,6 +215,24 @@ def test_what_somebody_changed_since_stays_and_is_named() -> None:
     assert step.only.resource_version == "3"
 
 
+@pytest.mark.parametrize(
+    ("operation", "before", "live", "did"),
+    [
+        (Operation.CREATE, None, None, Undoing.DELETED),
+        (Operation.APPLY, None, None, Undoing.DELETED),
+        (Operation.APPLY, config(a="1"), config(version="3", a="1"), Undoing.RESTORED),
+        (Operation.PATCH, config(a="1"), config(version="3", a="1"), Undoing.RESTORED),
+        (Operation.DELETE, config(a="1"), config("u2", a="1"), Undoing.CREATED),
+    ],
+)
+def test_what_is_as_it_should_be_was_undone_by_an_attempt_that_was_lost_when_there_was_one(
+    operation: Operation, before: Object | None, live: Object | None, did: Undoing
+) -> None:
+    made = None if operation is Operation.DELETE else was(config(version="2", a="2"))
+    step = undoing_step(operation, was(before), made, live, owner=OWNER, begun=True)
+    assert (step.act, step.did, step.note) == (Act.NOTHING, did, "")
+
+
 texts = st.dictionaries(st.sampled_from("abc"), st.sampled_from("123"), max_size=3)
 
 

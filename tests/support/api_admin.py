@@ -26,7 +26,9 @@ _PLACES = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "DRActionRecord": (f"/apis/{GROUP}/v1alpha1", "dractionrecords"),
+    "DRPlan": (f"/apis/{GROUP}/v1alpha1", "drplans"),
     "DRPlanExecution": (f"/apis/{GROUP}/v1alpha1", "drplanexecutions"),
+    "DRWorkflow": (f"/apis/{GROUP}/v1alpha1", "drworkflows"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Description": ("/apis/apps.clusternet.io/v1alpha1", "descriptions"),
     "Gadget": ("/apis/tests.drplan.local/v1", "gadgets"),
@@ -44,6 +46,7 @@ _PLACES = {
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "Subscription": ("/apis/apps.clusternet.io/v1alpha1", "subscriptions"),
     "Workflow": ("/apis/argoproj.io/v1alpha1", "workflows"),
+    "WorkflowTemplate": ("/apis/argoproj.io/v1alpha1", "workflowtemplates"),
 }
 _NOT_FOUND = 404
 _FIRST_ERROR = 400

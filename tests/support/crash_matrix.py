@@ -38,7 +38,7 @@ _PATTERNS = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"-[0-9a-f]{10}\b"), "-<hash>"),
 )
-_BY_EARLIER = ", by an earlier attempt"
+_BY_EARLIER = re.compile(r"(?:; \w+ [^;,]+)?, by an earlier attempt")
 _LOOK_EVERY = 0.05
 _CREATED, _OK = 201, 200
 _AT = "2026-01-01T00:00:00Z"
@@ -100,6 +100,7 @@ class Story:
         self._runs: list[Run] = []
         self._audit = administrator.bed.places.audit_log
         self._over = threading.Event()
+        self._waits = bool(case.make("")["waitReady"])
 
     def __enter__(self) -> Story:
         self._room.__enter__()
@@ -175,7 +176,7 @@ class Story:
         # Every attempt writes it, so it is another one each time.
         del record["metadata"]["generation"]
         state = record["state"]
-        state["message"] = state["message"].replace(_BY_EARLIER, "")
+        state["message"] = _BY_EARLIER.sub("", state["message"])
         for name in ("before", "after"):
             # What is done at the same time has no order.
             state.get(name, []).sort(key=lambda entry: entry["ref"]["name"])
@@ -221,7 +222,7 @@ class Story:
         }
 
     def _attend_jobs(self) -> None:
-        """Do what the Job controller and the collector of garbage do: complete what runs, let go of what is deleted."""
+        """Do what the Job controller and the collector of garbage do: complete what is awaited, let go of the rest."""
         namespace = self._room.namespace
         status: Object = {"startTime": _AT, "completionTime": _AT, "active": 0, "succeeded": 1}
         status["conditions"] = [
@@ -235,7 +236,7 @@ class Story:
                 with suppress(AssertionError):
                     if _FOREGROUND in job["metadata"].get("finalizers", ()):
                         self._administrator.merge("Job", namespace, name, {"metadata": {"finalizers": []}})
-                    elif not job.get("status"):
+                    elif self._waits and not job.get("status"):
                         self._administrator.merge("Job", namespace, name, {"status": status}, part="/status")
 
 

@@ -20,7 +20,7 @@ def rule(resource: str, *verbs: str) -> Rule:
     return {"apiGroups": [group], "resources": [plural], "verbs": list(verbs)}
 
 
-def grant(administrator: Administrator, *rules: Rule, to: str, namespace: str = "") -> None:
+def grant(administrator: Administrator, *rules: Rule, to: str, namespace: str = "", name: str = NAME) -> None:
     """Grant rules in a namespace, and wait until they are in force.
 
     Args:
@@ -28,9 +28,10 @@ def grant(administrator: Administrator, *rules: Rule, to: str, namespace: str = 
         rules: the rules.
         to: namespace of the runner's service account.
         namespace: namespace in which they hold, when it is not that one.
+        name: what the Role is called, for one beside another.
     """
     within = namespace or to
-    name = f"{NAME}-{to}"
+    name = f"{name}-{to}"
     role = {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": {"name": name}, "rules": list(rules)}
     binding = {
         "apiVersion": f"{GROUP}/v1",
