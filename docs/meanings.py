@@ -111,7 +111,7 @@ ENUMS: Mapping[type[Enum], Mapping[Enum, str]] = {
         Reason.KIND_UNKNOWN: "the API server does not know the kind of an object",
         Reason.NOT_READY: "what it made says that it will not become ready",
         Reason.JOB_FAILED: "its Job failed; the message says why, and how its last pod ended",
-        Reason.PRE_IMAGE_TOO_LARGE: "what it would change is too large to be kept for the way back; nothing was changed",
+        Reason.PRE_IMAGE_TOO_LARGE: "what it would change is too large to keep for the way back; nothing was changed",
         Reason.OUTCOME_UNKNOWN: "it may have happened; nobody has seen the end",
         Reason.STOPPED: "its runner was stopped before anything was sent or written",
     },
@@ -159,6 +159,8 @@ LABELS: Mapping[str, tuple[str, str]] = {
 ANNOTATIONS: Mapping[str, tuple[str, str]] = {
     names.ANNOTATION_CANCEL: ("execution", "`true`: what runs finishes, nothing else starts; `force`: end it now"),
     names.ANNOTATION_PAUSE: ("execution", "`true`: start no further action; removed: go on"),
+    names.ANNOTATION_RETRY: ("execution", "any new value: run again what did not succeed, as `drplan retry` does"),
+    names.ANNOTATION_RETRIED: ("execution", "value of `retry` that was acted on last, or refused with an event"),
     names.ANNOTATION_FENCE: ("execution", "the [fence](how-it-works.md#record-and-fence), JSON; never edit it"),
     names.ANNOTATION_STARTED_UID: ("execution", "uid under which it was started"),
     names.ANNOTATION_REQUESTED_BY: ("execution", "user who created it"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from compiler.graph.snapshot import ExecutionInput, RevertInput, Snapshot
-from compiler.graph.target import target_actions
+from compiler.graph.snapshot import ExecutionInput, Snapshot
+from compiler.graph.target import snapshot_of_revert
+from compiler.graph.tree import Graph
 from compiler.model.execution import DRPlanExecution
 from compiler.model.names import KIND_EXECUTION, KIND_RECORD
 from compiler.model.phases import OperationType
@@ -36,25 +37,15 @@ def revert_snapshot(
         params: parameters of the revert.
         force: whether it undoes what may have been undone already.
     """
-    metadata = target["metadata"]
-    return Snapshot(
-        plan=snapshot.plan,
-        workflows=snapshot.workflows,
-        execution=ExecutionInput(
-            name=name,
-            namespace=snapshot.namespace,
-            uid=uid,
-            operation=OperationType.REVERT,
-            params=parameters(params or {}),
-            force=force,
-        ),
-        revert=RevertInput(
-            name=metadata["name"],
-            uid=metadata.get("uid") or "",
-            snapshot=snapshot,
-            actions=target_actions(target.get("status") or {}, records),
-        ),
+    execution = ExecutionInput(
+        name=name,
+        namespace=snapshot.namespace,
+        uid=uid,
+        operation=OperationType.REVERT,
+        params=parameters(params or {}),
+        force=force,
     )
+    return snapshot_of_revert(execution, target=target, records=records, snapshot=snapshot)
 
 
 def from_state(state: Path, namespace: str, name: str, *, params: Mapping[str, str], force: bool = False) -> Snapshot:
@@ -103,7 +94,7 @@ def from_file(
         force: whether it undoes what may have been undone already.
 
     Raises:
-        InputProblem: a file is not what it should be.
+        InputProblem: a file is not what it should be, or the manifests are not those that were run.
     """
     target = first(read_objects(execution), KIND_EXECUTION, execution)
     try:
@@ -114,9 +105,45 @@ def from_file(
         raise InputProblem(f"{execution}: the DRPlanExecution has no metadata.name")
     given = read(paths, plan=model.spec.plan_ref)
     given = given.with_execution(ExecutionInput.of(model))
-    return revert_snapshot(
-        target, read_records(records), given.snapshot, name=name, uid=uid, params=params, force=force
-    )
+    status = target.get("status") or {}
+    found = records_of(read_records(records), {model.metadata.uid, (status.get("workflowRef") or {}).get("uid")})
+    if not found and status.get("stageStatuses"):
+        raise InputProblem(f"{records}: holds no record of execution {model.metadata.name}; nothing could be undone")
+    _refuse_other_manifests(given.graph(), found, records)
+    return revert_snapshot(target, found, given.snapshot, name=name, uid=uid, params=params, force=force)
+
+
+def records_of(records: Iterable[dict[str, Any]], uids: Collection[str | None]) -> list[dict[str, Any]]:
+    """Those records that belong to a run, of however many runs there are records.
+
+    Args:
+        records: the records.
+        uids: uids of the execution and of its Workflow, as far as they are known; without any, all are its.
+    """
+    known = set(filter(None, uids))
+    return [record for record in records if not known or known & set(_runs_of(record))]
+
+
+def _runs_of(record: Mapping[str, Any]) -> Iterator[str]:
+    for owner in ("execution", "workflow"):
+        uid = (record["spec"].get(owner) or {}).get("uid")
+        if uid:
+            yield uid
+
+
+def _refuse_other_manifests(graph: Graph, records: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Undoing an action by the record of another one would leave both half done."""
+    actions = {action.key: action for action in graph.actions()}
+    problems = []
+    for record in records:
+        spec = record["spec"]
+        action, done = actions.get(spec["key"]), spec.get("action") or {}
+        if action is None or (action.name, action.type) != (done.get("name"), done.get("type")):
+            now = "no action" if action is None else f"{action.type} action {action.name}"
+            was = f"{done.get('type')} action {done.get('name')}"
+            problems.append(f"{path}: {spec['key']} was {was} and is {now} in the manifests; give those that were run")
+    if problems:
+        raise InputProblem(problems)
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:

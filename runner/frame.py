@@ -115,7 +115,7 @@ class Frame:
         except Unreachable as error:
             return endings.nothing_done(f"cannot reach the API server: {error}")
         except Forbidden as error:
-            message = f"not allowed, nothing was done; see the role of the runner's service account: {error}"
+            message = f"not allowed, nothing was done; apply deploy/runner/role.yaml to the namespace: {error}"
             return endings.refused(self._key, Reason.FORBIDDEN, message)
         except KindUnknown as error:
             message = f"records are required and DRActionRecord is not installed, nothing was done: {error}"
@@ -164,11 +164,12 @@ class Frame:
             return None
         try:
             return self._ask(lambda: self._records.get(self._identity.name))
-        except (KindUnknown, Forbidden) as error:
-            if not self._run.break_glass:
+        except KindUnknown as error:
+            # A lane may be tried again, and without a record nothing would keep a call from being sent again, too.
+            if not (self._run.break_glass and self._spec.idempotent):
                 raise
             self._recording = False
-            self._console.say(f"warning: running without a record, nothing keeps this from being repeated: {error}")
+            self._console.say(f"warning: running without a record, so that it cannot be undone: {error}")
             return None
 
     def _decided(self, record: Object | None, bound: Fence | None) -> Ending | None:

@@ -16,7 +16,7 @@ from compiler.graph import conditions, order
 from compiler.graph.deletion import Listed, listed_actions, operation_of
 from compiler.graph.forward import ROLLBACK_HOOKS, builtins, forward_graph
 from compiler.graph.outputs import look_up
-from compiler.graph.parameters import RESERVED_MODE, Value, execution_ref, resolve
+from compiler.graph.parameters import RESERVED_MODE, Value, execution_ref, parameter_id, resolve
 from compiler.graph.snapshot import RevertInput, Snapshot, TargetAction, WorkflowId, workflow_ref
 from compiler.graph.spec import Frame, Scope, Specified, specify, with_after
 from compiler.graph.text import Part
@@ -132,7 +132,8 @@ class _Reversal:
         values, _ = resolve(self.target.snapshot, place, key, workflow)
         ref = execution_ref(self.snapshot)
         for index, parameter in enumerate(self.snapshot.execution.params):
-            text = parameter.value if parameter.value is not None else parameter.default
+            read = self.snapshot.manifest_values.get(parameter_id(ParameterSource.EXECUTION, parameter.name))
+            text = next((each for each in (read, parameter.value, parameter.default) if each is not None), None)
             if text is not None:
                 values[parameter.name] = Value(text, ParameterSource.EXECUTION, ref, ("spec", "params", index))
         values[RESERVED_MODE] = Value(ROLLBACK, ParameterSource.EXECUTION, ref, ("spec", "mode"))

@@ -5,10 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from compiler.graph.snapshot import TargetAction
+from compiler.graph.snapshot import ExecutionInput, RevertInput, Snapshot, TargetAction
 from compiler.model.phases import Phase, RecordPhase
 
 _REFERENCES = ("jobRef", "localizationRef", "globalizationRef", "helmChartRef", "subscriptionRef", "resourceRef")
+
+
+def snapshot_of_revert(
+    execution: ExecutionInput,
+    *,
+    target: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    snapshot: Snapshot,
+) -> Snapshot:
+    """Make the snapshot of a revert.
+
+    Args:
+        execution: what the revert brings.
+        target: the DRPlanExecution that is undone, with its status.
+        records: its DRActionRecords.
+        snapshot: its snapshot.
+    """
+    metadata = target["metadata"]
+    return Snapshot(
+        plan=snapshot.plan,
+        workflows=snapshot.workflows,
+        execution=execution,
+        revert=RevertInput(
+            name=metadata["name"],
+            uid=metadata.get("uid") or "",
+            snapshot=snapshot,
+            actions=target_actions(target.get("status") or {}, records),
+        ),
+    )
 
 
 def target_actions(status: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> dict[str, TargetAction]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from compiler.manifests import jsontext, reader
-from compiler.manifests.problem import Problem
+from compiler.manifests.problem import MISSING_POSITION, Problem
 from compiler.manifests.sources import Source, Undecodable, check_characters, decode
 from compiler.model.names import API_VERSION, GROUP, KIND_EXECUTION, KIND_PLAN, KIND_RECORD, KIND_WORKFLOW
 from compiler.problems import ObjectRef, Path, Severity
@@ -50,6 +50,11 @@ class Document:
             _text(value.get("kind")), _text(metadata.get("namespace")) or DEFAULT_NAMESPACE, _text(metadata.get("name"))
         )
 
+    @classmethod
+    def of_object(cls, value: dict[str, Any]) -> Document:
+        """Take an object that stands in no file; nothing of it has a place."""
+        return cls(value, "", _Nowhere())
+
     @property
     def ours(self) -> bool:
         """Whether it is of one of our kinds."""
@@ -86,6 +91,11 @@ class _Places(Protocol):
     """Places of the values of one tree."""
 
     def position(self, path: Path) -> tuple[int, int]: ...
+
+
+class _Nowhere:
+    def position(self, _: Path) -> tuple[int, int]:
+        return MISSING_POSITION
 
 
 class _YamlPlaces(NamedTuple):

@@ -71,7 +71,8 @@ class DRPlanSpec(Model):
     service_account_name: str | None = None
     """Service account of the same namespace that the actions run as; absent means `drplan-runner`."""
     executions_history_limit: Int32 | None = Field(default=None, ge=0)
-    """How many finished executions of the plan are kept as objects; older ones are deleted. Absent means all."""
+    """How many finished executions of the plan are kept as objects; older ones are deleted. The newest Execute that was
+    not reverted stays whatever the limit, because it is the way back. Absent means all."""
 
 
 class CurrentExecution(Model):

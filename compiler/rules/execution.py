@@ -9,7 +9,7 @@ from compiler.model.phases import Mode, OperationType, Phase, PlanPhase
 from compiler.model.plan import DRPlan
 from compiler.problems import Path, Violation
 from compiler.rules import metadata
-from compiler.rules.base import Context, Rule, error, key_of, ref_of, warning
+from compiler.rules.base import Context, Key, Rule, error, key_of, ref_of, warning
 from compiler.rules.values import Wording, findings
 
 _PARAMS = Wording("params", nameless="name must not be empty", quote='"')
@@ -63,18 +63,27 @@ def plan_not_ready(execution: DRPlanExecution, context: Context) -> Iterator[Vio
 
 def plan_busy(execution: DRPlanExecution, context: Context) -> Iterator[Violation]:
     """A plan is run by one execution at a time."""
-    plan = _plan(execution, context)
+    for key in _rivals(execution, context):
+        running = context.executions.get(key)
+        if running is None or key == key_of(execution):
+            continue
+        phase = _phase(running)
+        if phase is None or not phase.terminal:
+            message = f"plan {execution.spec.plan_ref} already has a running execution: {key[0]}/{key[1]}"
+            yield error(execution, ("spec", "planRef"), message)
+            return
+
+
+def _rivals(execution: DRPlanExecution, context: Context) -> Iterator[Key]:
+    """The executions that may hold the plan: the one that it names, and in a cluster all others, which will."""
+    namespace, plan = key_of(execution)[0], _plan(execution, context)
     current = plan.status.current_execution if plan is not None and plan.status is not None else None
-    if current is None:
-        return
-    key = (current.namespace or key_of(execution)[0], current.name)
-    running = context.executions.get(key)
-    if running is None or key == key_of(execution):
-        return
-    phase = _phase(running)
-    if phase is None or not phase.terminal:
-        message = f"plan {execution.spec.plan_ref} already has a running execution: {key[0]}/{key[1]}"
-        yield error(execution, ("spec", "planRef"), message)
+    if current is not None:
+        yield current.namespace or namespace, current.name
+    if context.live:
+        for key, other in context.executions.items():
+            if key[0] == namespace and other.spec.plan_ref == execution.spec.plan_ref:
+                yield key
 
 
 def target_missing(execution: DRPlanExecution, context: Context) -> Iterator[Violation]:

@@ -45,7 +45,10 @@ def undeclared_in_workflow(workflow: DRWorkflow, context: Context) -> Iterator[V
 
 
 def undeclared_in_plan(plan: DRPlan, context: Context) -> Iterator[Violation]:
-    """What an action uses is declared by its workflow, or set by the plan or by an execution."""
+    """What an action uses is declared by its workflow, or set by the plan or by an execution.
+
+    In a cluster that may be an execution which is still to come, and it is refused if it does not.
+    """
     given = {*context.supplied, *(parameter.name for parameter in plan.spec.global_params)}
     for execution in executions_of(plan, context):
         given |= {parameter.name for parameter in execution.spec.params}
@@ -62,8 +65,11 @@ def undeclared_in_plan(plan: DRPlan, context: Context) -> Iterator[Violation]:
                     f'{text}: parameter "{name}" is declared and set nowhere; declare it in spec.parameters, or set it '
                     f'in stage "{stage.name}" or globalParams of plan {key_of(plan)[1]}'
                 )
-                is_condition = path[-1] == "when"
-                yield warning(workflow, path, message) if is_condition else error(workflow, path, message)
+                if context.live:
+                    yield warning(workflow, path, f"{message}, or in every execution")
+                else:
+                    is_condition = path[-1] == "when"
+                    yield warning(workflow, path, message) if is_condition else error(workflow, path, message)
 
 
 def _used(workflow: DRWorkflow) -> Iterator[tuple[Path, str, str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from compiler.graph.json_path import JsonPathError
+from compiler.graph.json_path import parse as parse_json_path
 from compiler.graph.parameters import RESERVED_MODE, type_problem
 from compiler.graph.text import PlaceholderKind, placeholders
 from compiler.model.names import PARAMETER_NAME
@@ -18,7 +20,8 @@ from compiler.problems import Path, Severity
 Finding = tuple[Path, str, Severity]
 """A path inside the list, a message and a severity."""
 
-_SECRET = ("v1", "Secret")
+_SECRET = "Secret"
+"""A kind that is refused in every group: other API servers show Secrets of their clusters in groups of their own."""
 
 
 class Wording(NamedTuple):
@@ -109,11 +112,16 @@ def _manifest(reference: ManifestRef, wording: Wording) -> Iterator[tuple[tuple[
     for field, text in required:
         if not text:
             yield (field, f"{field} is required"), Severity.ERROR
+    if reference.json_path:
+        try:
+            parse_json_path(reference.json_path)
+        except JsonPathError as fault:
+            yield ("jsonPath", f'invalid jsonPath expression "{reference.json_path}": {fault}'), Severity.ERROR
     if reference.name and reference.label_selector:
         yield ("labelSelector", "name and labelSelector are mutually exclusive"), Severity.ERROR
     if not reference.name and not reference.label_selector and reference.kind:
         yield ("", f"neither name nor labelSelector: any {reference.kind} matches"), Severity.WARNING
     if str(reference.select) not in {str(member) for member in Select}:
         yield ("select", f'select must be one of Last/First/Single/Any, got "{reference.select}"'), Severity.ERROR
-    if (reference.api_version, reference.kind) == _SECRET:
+    if reference.kind == _SECRET:
         yield ("kind", "a Secret cannot be read into a parameter; use secretKeyRef"), Severity.ERROR

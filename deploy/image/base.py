@@ -1,4 +1,4 @@
-"""The first layer: Debian's python3.11 with what it needs to speak TLS, and nothing else that is not needed to run.
+"""The first layer: Debian's python3.11 with what it needs to speak TLS and make certificates, and little else.
 
 Made by `mmdebstrap` from Debian's own packages, without running anything in it.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.image.layers import Layer, pack, rewritten
 
 SUITE = "bookworm"
-PACKAGES = ("python3.11-minimal", "libpython3.11-stdlib", "ca-certificates", "tzdata")
+PACKAGES = ("python3.11-minimal", "libpython3.11-stdlib", "ca-certificates", "openssl", "tzdata")
 _DROPPED = (
     "usr/share/doc/",
     "usr/share/man/",

@@ -34,6 +34,7 @@ COMMANDS = {
     "retry": "Run again what did not succeed in an execution",
     "revert": "Undo an earlier execution",
     "run": "Run a plan on this machine",
+    "syncer": "Run the controller that carries out executions in the cluster",
     "validate": "Check manifests, all rules, offline",
     "watch": "Follow an execution until it ends",
 }

@@ -45,7 +45,7 @@ def command(
     `kubectl get -o json` prints them.
     """
     from compiler.manifests import load, to_json, to_yaml
-    from drplan.targets import first, read_objects, read_records
+    from drplan.targets import first, read_objects, read_records, records_of
     from syncer.fold import fold
     from syncer.fold.adopt import execution_of, keys_in_templates, restrict, run_of
     from syncer.nodes import Unreadable, read_workflow
@@ -68,7 +68,8 @@ def command(
         graph = restrict(graph, keys, workflow=workflow["metadata"]["name"])
     execution = _given_execution(load(paths), execution["metadata"]["name"]) or _with_params(execution, params)
     now = parse_time((workflow.get("status") or {}).get("finishedAt")) or datetime.now(UTC)
-    records = by_key(read_records(records_file) if records_file else [])
+    recorded = read_records(records_file) if records_file else []
+    records = by_key(records_of(recorded, {run.uid, read.metadata.uid}))
     folded = {**execution, "status": fold(graph, execution=execution, workflow=read, records=records, now=now)}
     click.echo(to_json(folded) if output == "json" else to_yaml([folded]).rstrip("\n"))
 

@@ -45,12 +45,12 @@ from drplan.engine import steps, store
 from drplan.engine.compiled import Compiled, check, compile_run
 from drplan.engine.errors import EngineRunning, InputRefused, NotAllowed, PlanBusy
 from drplan.engine.objects import OnWarning, executions_of, read_execution, refuse_missing_records
-from drplan.engine.run import Run, graph_of, put_fence
+from drplan.engine.run import Run, put_fence
 from drplan.engine.store import EngineLock, ExecutionFolder, Object, StateFolder
 from drplan.engine.watch import RecordsWatch
 from syncer.decide.fence import Fence
 from syncer.decide.outcome import Refuse, Wait
-from syncer.decide.retry import may_retry
+from syncer.decide.retry import graph_of, may_retry
 from syncer.decide.start import may_start
 from syncer.fold import fold
 from syncer.fold.conditions import Wanted, write

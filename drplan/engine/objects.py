@@ -11,11 +11,11 @@ from compiler.model.phases import Phase
 from drplan.engine import store
 from drplan.engine.errors import StateDamaged, StateUnavailable
 from drplan.engine.store import ExecutionFolder, Object, StateFolder
+from syncer.decide.missing import without_record
 
 OnWarning = Callable[[str], None]
 
 _GENERATED = re.compile(r"(?P<plan>.+)-(?:execute|revert)-\d+\Z")
-_BEGUN = frozenset({Phase.FAILED, Phase.UNKNOWN, Phase.CANCELLED})
 
 
 def read_execution(folder: ExecutionFolder) -> Object | None:
@@ -108,18 +108,6 @@ def refuse_missing_records(folder: ExecutionFolder, execution: Object, keys: Col
     Raises:
         StateDamaged: the record of an action that had begun is missing.
     """
-    metadata = execution["metadata"]
-    for stage in (execution.get("status") or {}).get("stageStatuses") or ():
-        for use in stage.get("workflowExecutions") or ():
-            for action in use.get("actionStatuses") or ():
-                key = action.get("key")
-                if not key or key in keys or not _has_begun(action):
-                    continue
-                path = folder.record(record_name(folder.name, metadata.get("uid") or "", key))
-                raise StateDamaged(path, f"is missing, and action {key} {action.get('name')} is {action['phase']}")
-
-
-def _has_begun(action: Mapping[str, Any]) -> bool:
-    """Whether an action must have a record: one that did not act has no time at which it began."""
-    phase = Phase.read(action.get("phase"))
-    return phase is Phase.SUCCEEDED or (phase in _BEGUN and bool(action.get("startTime")))
+    for action in without_record(execution.get("status") or {}, keys):
+        path = folder.record(record_name(folder.name, execution["metadata"].get("uid") or "", action["key"]))
+        raise StateDamaged(path, f"is missing, and action {action['key']} {action.get('name')} is {action['phase']}")

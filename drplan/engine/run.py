@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from compiler.graph import build
 from compiler.graph.snapshot import Snapshot
 from compiler.graph.tree import Graph
 from compiler.model.names import ANNOTATION_FENCE
@@ -27,9 +26,8 @@ from drplan.engine.program import Program, read_program
 from drplan.engine.store import ExecutionFolder, Object, StateFolder
 from drplan.engine.watch import RecordsWatch
 from syncer.decide.fence import Fence, FenceError
-from syncer.decide.retry import uses_left_out, with_done
+from syncer.decide.retry import graph_of
 from syncer.fold import fold
-from syncer.records import Records, generation_of, state_of
 
 OnChange = Callable[[Object], None]
 
@@ -263,12 +261,3 @@ def read_snapshot(folder: ExecutionFolder) -> Snapshot:
         return Snapshot.from_json(value)
     except (ValueError, KeyError, TypeError) as error:
         raise StateDamaged(folder.snapshot, f"is no snapshot ({error})") from error
-
-
-def graph_of(snapshot: Snapshot, records: Records, epoch: int) -> Graph:
-    """The graph of an epoch: what had wholly Succeeded before it began is not run again."""
-    graph = build(snapshot)
-    if epoch == 1:
-        return graph
-    earlier = {key: record for key, record in records.items() if generation_of(state_of(record))[0] < epoch}
-    return with_done(graph, uses_left_out(graph, earlier))

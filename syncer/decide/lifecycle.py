@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from compiler.graph.tree import Graph
 from compiler.model.names import (
     ANNOTATION_CANCEL,
+    ANNOTATION_PAUSE,
+    ANNOTATION_RETRIED,
+    ANNOTATION_RETRY,
     ANNOTATION_STARTED_UID,
     CANCEL_FORCE,
     CANCEL_GRACEFUL,
@@ -41,9 +43,12 @@ from syncer.decide.cancel import next_step as next_cancel_step
 from syncer.decide.fence import Fence
 from syncer.decide.finish import endings, open_records
 from syncer.decide.halts import halts
+from syncer.decide.missing import told, without_record
 from syncer.decide.outcome import Refuse, Start, Wait
+from syncer.decide.retry import may_retry
 from syncer.decide.start import is_cancelled, may_start
 from syncer.decide.steps import (
+    Adopt,
     ChangeWorkflow,
     CreateWorkflow,
     Keep,
@@ -68,9 +73,6 @@ from syncer.times import parse_time
 
 Object = Mapping[str, Any]
 
-DRAIN_LIMIT = timedelta(minutes=5)
-"""How long the actions of an execution that is deleted may take to end before they are ended by force."""
-
 LEASE_POLL = 5.0
 """Seconds between two looks at holders that may still live."""
 
@@ -82,8 +84,8 @@ def next_step(seen: Seen) -> Step:
         if FINALIZER_EXECUTION not in (seen.metadata.get("finalizers") or ()):
             return Rest()
         seen = replace(seen, execution=_cancelled(seen))
-    if seen.phase.terminal and not _runs_again(seen):
-        step = _reopened(seen) or _recorded(seen)
+    if seen.phase.terminal and not seen.runs_again:
+        step = _retried(seen) or _reopened(seen) or _recorded(seen)
     elif seen.shown:
         step = _go_on(seen)
     else:
@@ -94,7 +96,7 @@ def next_step(seen: Seen) -> Step:
 def _cancelled(seen: Seen) -> Object:
     """The execution as if it had been cancelled: one that is deleted drains, and ends by force when that is long."""
     since = parse_time(seen.metadata["deletionTimestamp"]) or seen.now
-    how = CANCEL_FORCE if seen.now - since >= DRAIN_LIMIT else CANCEL_GRACEFUL
+    how = CANCEL_FORCE if seen.now - since >= seen.drain_limit else CANCEL_GRACEFUL
     annotations = {**(seen.metadata.get("annotations") or {}), ANNOTATION_CANCEL: how}
     return {**seen.execution, "metadata": {**seen.metadata, "annotations": annotations}}
 
@@ -167,6 +169,8 @@ def _go_on(seen: Seen) -> Step:
     fence = Fence.of(seen.execution)
     if fence is None:
         return SetFence(Fence(workflow=seen.workflow_name, epoch=int(seen.status.get("epoch") or 1)))
+    if seen.unlabelled:
+        return Adopt()
     if seen.over or (seen.empty and seen.workflow is None) or fence.state is FenceState.CLOSED:
         return _close(seen, seen.graph, fence)
     if seen.workflow is None:
@@ -203,8 +207,10 @@ def _obey(seen: Seen, graph: Graph, fence: Fence) -> Step | None:
         records=seen.records,
         now=seen.now,
     )
-    if step.fence != fence:
+    resumes = fence.state is FenceState.PAUSED and step.fence.state is FenceState.OPEN
+    if step.fence != fence and not (resumes and step.spec is not None):
         return SetFence(step.fence)
+    # A resume lets the Workflow go first: once the fence is open, nothing says any more who had suspended it.
     if step.spec is not None or step.delete_workflow or (step.delete_pods and seen.pods):
         return ChangeWorkflow(step.spec, delete=step.delete_workflow, delete_pods=step.delete_pods)
     return None
@@ -257,13 +263,37 @@ def _close(seen: Seen, graph: Graph, fence: Fence) -> Step:
 # --- after its end
 
 
-def _runs_again(seen: Seen) -> bool:
-    """Whether its fence was opened for another epoch or run since its status was final."""
-    fence = Fence.of(seen.execution)
-    return fence is not None and fence.generation > (
-        int(seen.status.get("epoch") or 1),
-        int(seen.status.get("runs") or 1),
-    )
+def _retried(seen: Seen) -> Step | None:
+    """Go on in a new epoch, when that is asked for by an annotation with a value that was not acted on yet."""
+    annotations = seen.metadata.get("annotations") or {}
+    wanted = annotations.get(ANNOTATION_RETRY)
+    if not wanted or wanted == annotations.get(ANNOTATION_RETRIED) or seen.metadata.get("deletionTimestamp"):
+        return None
+    if not is_recorded(seen.execution):
+        return None
+    refusal = _retry_refusal(seen)
+    if refusal:
+        return Mark({}, {ANNOTATION_RETRIED: wanted}, finalizer=False, refused=refusal)
+    if seen.plan is not None and not history.is_holder(seen.plan.get("status") or {}, seen.execution):
+        return WritePlan(history.claim(seen.plan.get("status"), seen.execution, now=seen.now))
+    before = Fence.of(seen.execution) or Fence(workflow="", epoch=seen.epoch)
+    asked = {ANNOTATION_RETRIED: wanted, ANNOTATION_CANCEL: None, ANNOTATION_PAUSE: None}
+    return SetFence(before.next_epoch(seen.next_workflow), asked)
+
+
+def _retry_refusal(seen: Seen) -> str:
+    """Why an execution is not retried; empty when it is."""
+    answer = may_retry(seen.execution, seen.plan)
+    if isinstance(answer, Refuse):
+        return answer.message
+    if seen.refusal is not None:
+        return seen.refusal.message
+    held = ((seen.plan or {}).get("status") or {}).get("currentExecution")
+    if held and not history.is_holder((seen.plan or {})["status"], seen.execution):
+        plan = seen.execution["spec"]["planRef"]
+        return f"plan {plan} is held by execution {held.get('name')}; try again when that has ended"
+    lost = next(without_record(seen.status, seen.records), None)
+    return f"{told(lost)}: what it did would be done again; start a new execution" if lost else ""
 
 
 def _reopened(seen: Seen) -> Step | None:
@@ -298,7 +328,8 @@ def _write_history(seen: Seen) -> Step | None:
     before = seen.plan.get("status") or {}
     if seen.shown or history.is_holder(before, seen.execution):
         after = history.finish(before, seen.execution, now=seen.now)
-    elif seen.phase is Phase.CANCELLED:
+    elif seen.phase is Phase.CANCELLED and seen.status.get("conditions"):
+        # One without conditions was ended by the older controller, which has written its own history.
         after = history.record_unstarted(before, seen.execution, now=seen.now)
     else:
         return None

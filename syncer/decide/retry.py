@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from compiler.graph import build
+from compiler.graph.snapshot import Snapshot
 from compiler.graph.tree import Graph, Stage
 from compiler.model.phases import ConditionReason, Phase, RecordPhase
 from syncer.decide.outcome import Refuse, Start
 from syncer.decide.start import is_entry_of
 from syncer.links import relink
-from syncer.records import Records, state_of
+from syncer.records import Records, generation_of, state_of
 
 RETRYABLE = frozenset({Phase.FAILED, Phase.CANCELLED, Phase.UNKNOWN})
 """Phases of an execution that can go on."""
@@ -62,6 +64,15 @@ def _newer(execution: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
 
 def _refuse(message: str) -> Refuse:
     return Refuse(ConditionReason.TARGET_INVALID, message)
+
+
+def graph_of(snapshot: Snapshot, records: Records, epoch: int) -> Graph:
+    """The graph of an epoch: what had wholly Succeeded before it began is not run again."""
+    graph = build(snapshot)
+    if epoch == 1:
+        return graph
+    earlier = {key: record for key, record in records.items() if generation_of(state_of(record))[0] < epoch}
+    return with_done(graph, uses_left_out(graph, earlier))
 
 
 def uses_left_out(graph: Graph, records: Records) -> frozenset[str]:

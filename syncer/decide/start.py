@@ -63,7 +63,7 @@ def may_start(
     """
     if is_cancelled(execution):
         return Refuse(ConditionReason.CANCELLED, CANCELED_BEFORE_START, Phase.CANCELLED)
-    refusal = _copied(execution, plan) or _foreign(execution)
+    refusal = copied(execution, plan) or _foreign(execution)
     if refusal is not None:
         return refusal
     name = _spec(execution).get("planRef", "")
@@ -105,7 +105,13 @@ def may_revert(execution: Object, *, plan: Object | None, target: Object | None)
             f"referenced execution {reference} is being recorded in the history of its plan",
             RETRY_SECONDS,
         )
-    return _in_order(execution, plan, target)
+    later = _newer_run(execution, plan, target)
+    return _invalid(later) if later else Start()
+
+
+def needs_force(execution: Object, *, plan: Object | None, target: Object) -> str:
+    """Say why a Revert of a target that has ended needs `spec.force`; empty when it does not, or has it."""
+    return _known_outcomes(execution, target) or _newer_run(execution, plan, target)
 
 
 def is_cancelled(execution: Object) -> bool:
@@ -113,8 +119,8 @@ def is_cancelled(execution: Object) -> bool:
     return _annotations(execution).get(ANNOTATION_CANCEL) in (CANCEL_GRACEFUL, CANCEL_FORCE)
 
 
-def _copied(execution: Object, plan: Object | None) -> Refuse | None:
-    """A copy that was restored from a backup or applied again must not start a failover by itself."""
+def copied(execution: Object, plan: Object | None) -> Refuse | None:
+    """Refuse a copy that was restored from a backup or applied again: it must not start a failover by itself."""
     annotations, uid, name = _annotations(execution), _uid(execution), _name(execution)
     if annotations.get(ANNOTATION_ALLOW_RERUN) == ANNOTATION_TRUE:
         return None
@@ -253,19 +259,19 @@ _TARGET_CHECKS: Sequence[Callable[[Object, Object], str]] = (
 )
 
 
-def _in_order(execution: Object, plan: Object | None, target: Object) -> Start | Refuse:
+def _newer_run(execution: Object, plan: Object | None, target: Object) -> str:
     """Undoing out of order needs `spec.force`: a later run may stand on what would be undone."""
     if _spec(execution).get("force"):
-        return Start()
+        return ""
     for entry in _history(plan):
         if is_entry_of(entry, target):
-            return Start()
+            break
         if _still_in_effect(entry):
-            return _invalid(
+            return (
                 f"referenced execution {_reference(execution)} is not the newest of plan {_name(plan)}: "
                 f"{entry.get('name')} came after it; revert that one first, or set spec.force"
             )
-    return Start()
+    return ""
 
 
 def _still_in_effect(entry: Object) -> bool:

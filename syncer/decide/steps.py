@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from compiler.graph.tree import Graph
-from compiler.model.phases import Phase
+from compiler.model.phases import FenceState, Phase
 from syncer.decide.fence import Fence
 from syncer.decide.outcome import Refuse
 from syncer.nodes import Workflow
 from syncer.records import Records
 
 Object = Mapping[str, Any]
+
+DRAIN_LIMIT = timedelta(minutes=5)
+"""How long the actions of an execution that is deleted may take to end before they are ended by force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,16 @@ class Seen:
         graph: the decided graph of this epoch; None as long as nothing could be compiled.
         refusal: why nothing could be compiled.
         workflow_name: name of the Workflow of this epoch.
+        next_workflow: name of the Workflow of the next epoch, where a retry is asked for.
         identity: what the first status says and no fold can find out: `snapshotRef`, `resolvedParams`, `epoch`.
         kept: whether snapshot and specs are kept.
         workflow: the Workflow of this epoch; None when it does not exist, for certain.
         empty: whether there is nothing to run, and hence no Workflow to be made.
         records: its records by action key.
+        unlabelled: whether Workflow or records of an adopted run do not say yet whose they are.
         undone: records of the target by name.
         pods: whether pods of the Workflow still exist.
+        drain_limit: how long its actions may take to end when it is deleted.
         now: the time.
     """
 
@@ -50,13 +56,16 @@ class Seen:
     graph: Graph | None = None
     refusal: Refuse | None = None
     workflow_name: str = ""
+    next_workflow: str = ""
     identity: Object = field(default_factory=dict)
     kept: bool = False
     workflow: Workflow | None = None
     empty: bool = False
     records: Records = field(default_factory=dict)
+    unlabelled: bool = False
     undone: Mapping[str, Object] = field(default_factory=dict)
     pods: bool = False
+    drain_limit: timedelta = DRAIN_LIMIT
 
     @property
     def status(self) -> Object:
@@ -80,9 +89,36 @@ class Seen:
         return self.metadata.get("generation")
 
     @property
+    def epoch(self) -> int:
+        """Epoch of the execution: the fence says it first, the status follows."""
+        fence = Fence.of(self.execution)
+        return fence.epoch if fence is not None else int(self.status.get("epoch") or 1)
+
+    @property
+    def runs_again(self) -> bool:
+        """Whether its fence was opened for another epoch or run since its status was final."""
+        fence = Fence.of(self.execution)
+        shown = int(self.status.get("epoch") or 1), int(self.status.get("runs") or 1)
+        return fence is not None and fence.generation > shown
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it stands for a Workflow that was there before it."""
+        return bool((self.execution.get("spec") or {}).get("adoptWorkflow"))
+
+    @property
     def lost(self) -> bool:
-        """Whether the Workflow that the execution is bound to is gone."""
-        return self.workflow is None and bool((self.status.get("workflowRef") or {}).get("uid"))
+        """Whether the Workflow that the execution is bound to is gone; that of an epoch that begins is yet to come."""
+        bound = self.adopted or bool((self.status.get("workflowRef") or {}).get("uid"))
+        same = self.epoch == int(self.status.get("epoch") or 1)
+        return self.workflow is None and bound and same and not self._never_ran
+
+    @property
+    def _never_ran(self) -> bool:
+        """Whether it was cancelled before anything began: a Workflow that waits for its mutex is deleted then."""
+        fence = Fence.of(self.execution)
+        cancelled = fence is not None and fence.state is FenceState.CLOSED and fence.cancelled_at is not None
+        return cancelled and not self.records
 
     @property
     def shown(self) -> bool:
@@ -103,11 +139,13 @@ class Mark:
         labels: labels to set.
         annotations: annotations to set.
         finalizer: whether the finalizer is to be there.
+        refused: why what an annotation asked for is not done; empty when nothing is refused.
     """
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     finalizer: bool = True
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +169,15 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class SetFence:
-    """Write the fence, if the execution is still as it was seen."""
+    """Write the fence, if the execution is still as it was seen.
+
+    Attributes:
+        fence: the fence.
+        annotations: annotations that change with it; None removes one.
+    """
 
     fence: Fence
+    annotations: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +215,11 @@ class ShowTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Let Workflow and records say that they are the execution's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Own:
     """Let Workflow, records and ConfigMaps belong to the execution, and label the Workflow as final."""
 
@@ -201,6 +250,7 @@ Step = (
     | ChangeWorkflow
     | WriteRecord
     | ShowTarget
+    | Adopt
     | Own
     | Release
     | Rest

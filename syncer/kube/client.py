@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -25,6 +26,9 @@ PAGE = 500
 
 SECONDS = 30.0
 """How long a request may take unless its caller says otherwise."""
+
+IMPERSONATE = "Impersonate-User"
+"""Header that names in whose name a request is made."""
 
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
@@ -50,6 +54,16 @@ class Head(msgspec.Struct, gc=False):
     """An object of which only its metadata are read."""
 
     metadata: Metadata
+
+
+class _Kind(msgspec.Struct):
+    name: str
+    kind: str
+    namespaced: bool = False
+
+
+class _Kinds(msgspec.Struct):
+    resources: list[_Kind] | None = None
 
 
 class _ListMetadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "more": "continue"}):
@@ -146,11 +160,14 @@ class Client:
     Args:
         transport: the way to it.
         manager: who is said to own the fields that are written (`fieldManager`).
+        user: in whose name all is asked; empty for our own.
     """
 
-    def __init__(self, transport: Transport, *, manager: str) -> None:
+    def __init__(self, transport: Transport, *, manager: str, user: str = "") -> None:
         self._transport = transport
+        self._manager = manager
         self._managed = {"fieldManager": manager}
+        self._headers = {IMPERSONATE: user} if user else {}
 
     @classmethod
     async def connect(cls, *, agent: str, kubeconfig: str | None = None, context: str | None = None) -> Client:
@@ -175,6 +192,29 @@ class Client:
     async def close(self) -> None:
         """Close its connections."""
         await self._transport.close()
+
+    def as_service_account(self, account: Key) -> Client:
+        """The same way to the server, with the rights of a service account, if we may impersonate it.
+
+        The server adds its groups to the name.
+        """
+        user = f"system:serviceaccount:{account.namespace}:{account.name}"
+        return Client(self._transport, manager=self._manager, user=user)
+
+    async def resource(self, api_version: str, kind: str) -> Resource | None:
+        """How the server serves a kind; None when its group has no such kind.
+
+        Raises:
+            NotFound: there is no such group, or it has no such version.
+        """
+        group, _, version = api_version.rpartition("/")
+        path = (
+            f"/apis/{quote(group, safe='')}/{quote(version, safe='')}" if group else f"/api/{quote(version, safe='')}"
+        )
+        found = (await self._ask(Request("GET", path), seconds=SECONDS)).decode(_Kinds)
+        # Parts of objects, such as `deployments/scale`, are listed as well.
+        served = (each for each in found.resources or () if each.kind == kind and "/" not in each.name)
+        return next((Resource(group, version, each.name, kind, each.namespaced) for each in served), None)
 
     async def get(
         self, resource: Resource, key: Key, *, metadata_only: bool = False, seconds: float = SECONDS
@@ -222,7 +262,8 @@ class Client:
             "timeoutSeconds": str(seconds),
         }
         accept = _METADATA if selection.metadata_only else JSON
-        return self._transport.stream(Request("GET", selection.path, query=query, accept=accept), silence=silence)
+        request = self._named(Request("GET", selection.path, query=query, accept=accept))
+        return self._transport.stream(request, silence=silence)
 
     async def create(self, resource: Resource, namespace: str, value: Object) -> Reply:
         """Create an object."""
@@ -310,7 +351,11 @@ class Client:
         await self._ask(Request("DELETE", resource.path(key), body=options))
 
     async def _ask(self, request: Request, *, seconds: float = SECONDS) -> Reply:
-        return Reply(request, await self._transport.ask(request, seconds=seconds))
+        return Reply(request, await self._transport.ask(self._named(request), seconds=seconds))
+
+    def _named(self, request: Request) -> Request:
+        """A request that says in whose name it is made."""
+        return replace(request, headers=self._headers) if self._headers else request
 
 
 def _typed(resource: Resource, value: Object) -> Object:

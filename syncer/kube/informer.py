@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from syncer.kube.client import PAGE, Client, Head, Selection
+from syncer.kube.client import PAGE, Client, Head, Metadata, Selection
 from syncer.kube.errors import ApiError, Gone, ServerError, TooManyRequests, Unreachable, error_of
 from syncer.kube.metrics import Metrics
 from syncer.kube.resources import Key
@@ -97,6 +97,8 @@ class Informer(Generic[T]):
         self._metrics = metrics or Metrics()
         self._version = ""
         self._failures = 0
+        self._written: dict[Key, int] = {}
+        """Versions of objects that were taken in from the answer to a write while a list was being read."""
 
     def on_change(self, handler: Changed[T]) -> None:
         """Have something called with the key, the old and the new of whatever changes; None stands for nothing there.
@@ -119,6 +121,24 @@ class Informer(Generic[T]):
     def __len__(self) -> int:
         return len(self._store)
 
+    def wrote(self, answer: bytes) -> None:
+        """Take in an object from the answer to a write, so that whoever reads here finds what was written.
+
+        Does nothing where the watch is further already: it has said, or will say, all that happened since.
+        """
+        raw = msgspec.Raw(answer)
+        try:
+            metadata = _head.decode(raw).metadata
+            version, seen = int(metadata.resource_version), int(self._version or 0)
+        except (msgspec.MsgspecError, ValueError) as error:
+            self._unreadable("the answer to a write", error)
+            return
+        if version > seen:
+            self._written[metadata.key] = version
+            found: dict[Key, Entry[T] | None] = {}
+            self._add(found, raw)
+            self._put(metadata.key, found.get(metadata.key))
+
     async def run(self) -> None:
         """Keep up with the server until this is cancelled. Errors of the server and of objects do not end it."""
         while True:
@@ -135,12 +155,17 @@ class Informer(Generic[T]):
         """Read all objects, and then make the store be them."""
         found: dict[Key, Entry[T] | None] = {}
         version = ""
+        self._written.clear()
         async for page in self._client.list(self._selection, page=self._page):
             for number, raw in enumerate(page.items, 1):
                 self._add(found, raw)
                 if number % _BATCH == 0:
                     await asyncio.sleep(0)
             version = page.resource_version
+        for key, written in self._written.items():
+            if version.isdecimal() and written > int(version):
+                found[key] = self._store.entry(key)
+        self._written.clear()
         for key, old, new in self._store.replace(found):
             self._tell(key, old, new)
         self._version = version
@@ -200,12 +225,23 @@ class Informer(Generic[T]):
         if metadata.resource_version:
             self._version = metadata.resource_version
         if event.type == "DELETED":
+            self._written.pop(metadata.key, None)
             self._put(metadata.key, None)
-        elif event.type != "BOOKMARK":
+        elif event.type != "BOOKMARK" and not self._is_known(metadata):
             found: dict[Key, Entry[T] | None] = {}
             self._add(found, event.object)
             for key, entry in found.items():
                 self._put(key, entry)
+
+    def _is_known(self, metadata: Metadata) -> bool:
+        """Whether an object was taken in already, from the answer to our own write, as it is or as it became later."""
+        written = self._written.get(metadata.key)
+        if written is None or not metadata.resource_version.isdecimal():
+            return False
+        if int(metadata.resource_version) < written:
+            return True
+        del self._written[metadata.key]
+        return int(metadata.resource_version) == written
 
     def _add(self, found: dict[Key, Entry[T] | None], raw: msgspec.Raw) -> None:
         """Add what is kept of an object; of one that cannot be read, what was kept before."""

@@ -43,6 +43,7 @@ class Request:
         body: what is sent, as JSON.
         content_type: type of the body.
         accept: type of the answer.
+        headers: further headers.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Request:
     body: object = None
     content_type: str = JSON
     accept: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -133,7 +135,7 @@ class Transport:
                 request.method,
                 request.path,
                 query_params=list(request.query.items()),
-                header_params={"Accept": request.accept, "Content-Type": request.content_type},
+                header_params={"Accept": request.accept, "Content-Type": request.content_type, **request.headers},
                 auth_settings=list(_AUTHENTICATION),
             )
             answer = await self._api.call_api(method, url, headers, request.body, _request_timeout=limit)

@@ -32,7 +32,7 @@ def test_without_its_role_nothing_is_done_and_the_message_names_the_right_that_i
     assert runner.wait() == 4
     assert pod.result(KEY)["reason"] == "Forbidden"
     message = runner.last_message
-    assert message.startswith("not allowed, nothing was done; see the role of the runner's service account")
+    assert message.startswith("not allowed, nothing was done; apply deploy/runner/role.yaml to the namespace")
     assert 'cannot get resource "drplanexecutions" in API group "dr.bkbcs.tencent.com"' in message
     assert site.count() == 0
 
@@ -46,17 +46,14 @@ def test_an_api_server_that_does_not_know_the_rights_yet_is_asked_again(room: Ro
     assert site.count() == 1
 
 
-def test_a_run_by_hand_without_the_right_to_records_goes_on_without_them_and_warns(
-    room_without_rights: Room, site: Site
-) -> None:
+def test_a_run_by_hand_without_the_right_to_records_does_nothing(room_without_rights: Room, site: Site) -> None:
     run = room_without_rights.break_glass()
     pod = run.pod("pod")
     runner = pod.start(KEY, spec(url=site.url))
-    assert runner.wait() == 0
-    assert runner.output.count("warning: running without a record") == 1
-    assert 'cannot get resource "dractionrecords"' in runner.output
-    assert pod.result(KEY)["record"] == ""
-    assert site.count() == 1
+    assert runner.wait() == 4
+    assert pod.result(KEY)["reason"] == "Forbidden"
+    assert 'cannot get resource "dractionrecords"' in runner.last_message
+    assert site.count() == 0
 
 
 @pytest.fixture
@@ -69,13 +66,14 @@ def bare_bed() -> Iterator[Bed]:
         lifecycle.down(name, keep_logs=False)
 
 
-def test_where_no_kind_of_ours_is_installed_a_run_by_hand_goes_on_and_no_other_does(
+def test_where_no_kind_of_ours_is_installed_a_run_by_hand_does_what_may_be_repeated_and_no_other_does_anything(
     bare_bed: Bed, site: Site, tmp_path: Path
 ) -> None:
     administrator = Administrator(bare_bed)
     with Room(administrator, tmp_path, name="bare") as room:
         by_hand = room.break_glass_of("pay-by-hand", uid="5f3e8a90-0000-4000-8000-000000000001").pod("pod")
-        runner = by_hand.start(KEY, spec(url=site.url))
+        assert by_hand.start("s1.w1.a2", spec(url=site.url)).wait() == 4
+        runner = by_hand.start(KEY, spec(url=site.url, method="PUT"))
         assert runner.wait() == 0
         assert runner.output.count("warning: running without a record") == 1
         assert by_hand.result(KEY)["record"] == ""

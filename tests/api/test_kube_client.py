@@ -125,6 +125,42 @@ def test_only_metadata_come_when_nothing_else_is_asked_for(bench: Bench) -> None
     run(bench, scenario)
 
 
+def test_all_that_is_asked_in_the_name_of_a_service_account_is_asked_with_its_rights(bench: Bench) -> None:
+    account = Key(bench.namespace, "nobody")
+    user = f'User "system:serviceaccount:{bench.namespace}:nobody" cannot'
+    key = Key(bench.namespace, "a")
+    selection = Selection(CONFIG_MAPS, bench.namespace)
+    bench.keep("a")
+
+    async def scenario(client: Client) -> None:
+        nobody = client.as_service_account(account)
+        with pytest.raises(errors.Forbidden, match=f"{user} get"):
+            await nobody.get(CONFIG_MAPS, key)
+        with pytest.raises(errors.Forbidden, match=f"{user} list"):
+            _ = [page async for page in nobody.list(selection)]
+        with pytest.raises(errors.Forbidden, match=f"{user} watch"):
+            async with nobody.watch(selection, resource_version="", seconds=5, silence=5.0):
+                pass
+        with pytest.raises(errors.Forbidden, match=f"{user} delete"):
+            await nobody.delete(CONFIG_MAPS, key)
+        assert (await client.get(CONFIG_MAPS, key)).metadata.key == key
+
+    run(bench, scenario)
+
+
+def test_a_kind_is_found_among_those_that_are_served(bench: Bench) -> None:
+    async def scenario(client: Client) -> None:
+        assert await client.resource("v1", "ConfigMap") == CONFIG_MAPS
+        assert await client.resource("v1", "Namespace") == NAMESPACES
+        assert await client.resource("v1", "Pod") == PODS
+        assert await client.resource("apps/v1", "Deployment") == Resource("apps", "v1", "deployments", "Deployment")
+        assert await client.resource("v1", "Deployment") is None
+        with pytest.raises(errors.NotFound):
+            await client.resource("example.com/v1", "Thing")
+
+    run(bench, scenario)
+
+
 def test_what_cannot_be_done_says_why(bench: Bench) -> None:
     async def scenario(client: Client) -> None:
         with pytest.raises(errors.NotFound, match="404: 404 page not found"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from compiler.graph import build
 from compiler.graph.snapshot import Snapshot, TargetAction
 from compiler.graph.target import target_actions
+from compiler.model.parameters import Parameter
 from compiler.model.phases import Phase, Reason
 from compiler.problems import Refused
 from support.plans import http, localization, plan, revert_of, snapshot, stage, workflow
@@ -193,6 +194,20 @@ def test_parameters_of_the_revert_override_the_recorded_ones():
     )
     graph = revert(target, {"host": "new"}, s1_w1_a1=Phase.SUCCEEDED)
     assert next(iter(graph.actions())).spec["http"]["url"] == "http://new/"
+
+
+def test_a_parameter_of_the_revert_takes_the_value_that_was_read_for_it():
+    target = snapshot(
+        plan(stage("s", "w"), globalParams=[{"name": "host", "value": "old"}]),
+        workflow("w", http("a", rollback={"http": {"url": "http://$(params.host)/"}})),
+    )
+    reference = {"manifestRef": {"apiVersion": "v1", "kind": "Pod", "name": "p", "jsonPath": "{.status.podIP}"}}
+    base = revert_of(target, {"s1.w1.a1": Phase.SUCCEEDED})
+    params = (Parameter.model_validate({"name": "host", "valueFrom": reference}),)
+    read = replace(
+        base, execution=replace(base.execution, params=params), manifest_values={"Execution/host": "10.0.0.1"}
+    )
+    assert next(iter(build(read).actions())).spec["http"]["url"] == "http://10.0.0.1/"
 
 
 def test_a_rollback_that_needs_an_output_that_was_not_recorded_is_not_undoable():

@@ -150,7 +150,7 @@ def test_specs_too_large_for_the_workflow_reach_the_runners_in_files(tmp_path: P
 def test_the_state_says_the_same_when_it_is_folded_again(tmp_path: Path) -> None:
     from datetime import UTC, datetime
 
-    from drplan.engine.run import graph_of
+    from syncer.decide.retry import graph_of
     from syncer.records import by_key
 
     with Site() as site:

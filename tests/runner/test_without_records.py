@@ -36,17 +36,30 @@ def test_nothing_is_done_without_a_record(bench: Bench, site: Site, error: type[
     assert site.count() == 0
 
 
-@pytest.mark.parametrize("error", [KindUnknown, Forbidden])
-def test_a_break_glass_run_goes_on_without_one_and_warns(
-    bench: Bench, site: Site, error: type[RecordsError], capsys: pytest.CaptureFixture[str]
+def test_a_break_glass_run_of_what_may_be_repeated_goes_on_without_one_and_warns(
+    bench: Bench, site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ending = run_frame(bench, spec(url=site.url), Refusing(bench, error), break_glass=True)
+    ending = run_frame(bench, spec(url=site.url, method="PUT"), Refusing(bench, KindUnknown), break_glass=True)
     assert ending.code == 0
     assert ending.result is not None
     assert (ending.result.phase, ending.result.record) == ("Succeeded", "")
     assert ending.result.outputs["httpResponse"]["statusCode"] == 200
     assert capsys.readouterr().out.count("warning: running without a record") == 1
     assert site.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "method", "reason"),
+    [(KindUnknown, "POST", "RecordsRequired"), (Forbidden, "POST", "Forbidden"), (Forbidden, "PUT", "Forbidden")],
+)
+def test_a_break_glass_run_does_nothing_that_a_lost_pod_could_do_twice(
+    bench: Bench, site: Site, error: type[RecordsError], method: str, reason: str
+) -> None:
+    ending = run_frame(bench, spec(url=site.url, method=method), Refusing(bench, error), break_glass=True)
+    assert ending.code == 4
+    assert ending.result is not None
+    assert (ending.result.phase, ending.result.reason) == ("Failed", reason)
+    assert site.count() == 0
 
 
 def test_a_break_glass_run_of_more_than_one_lane_needs_records(bench: Bench, site: Site) -> None:

@@ -15,15 +15,9 @@ No node runs anything: the status of a Workflow is written by the test, as data 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,26 +28,20 @@ from compiler.model.names import (
     ANNOTATION_FENCE,
     API_VERSION,
     KIND_EXECUTION,
-    KIND_RECORD,
-    LABEL_EXECUTION,
-    LABEL_EXECUTION_UID,
-    LABEL_PLAN,
-    LABEL_RESULT,
-    LABEL_STAGE,
-    record_name,
+    KIND_PLAN,
 )
 from support import plans
 from support.api_admin import Administrator, Object, path_of, until
 from support.api_faults import Victim
 from support.api_proxy import Certificate, Proxy, Upstream
 from support.command import ROOT
-from support.trees import Argo
+from support.syncer_process import Syncer, kubeconfig_of
+from support.syncer_runs import ArgoRun
 
 ROLE = ROOT / "deploy" / "syncer" / "role.yaml"
 RUNNER_ROLE = ROOT / "deploy" / "runner" / "role.yaml"
 ACCOUNT = "drplan-syncer"
 _BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-_STOP_SECONDS = 20.0
 
 
 class SyncerBench:
@@ -103,7 +91,7 @@ class SyncerBench:
         port = proxy.port if proxy else self.administrator.bed.state.port
         authority = proxy.authority if proxy else self.administrator.bed.authority.ca
         kubeconfig = stem.with_suffix(".kubeconfig")
-        kubeconfig.write_text(json.dumps(_kubeconfig(port, authority, self._token)))
+        kubeconfig.write_text(json.dumps(kubeconfig_of(port, authority, self._token)))
         syncer = Syncer(kubeconfig, self.namespace, flags, stem.with_suffix(".log"))
         self._stack.callback(syncer.kill)
         if victim is not None:
@@ -126,12 +114,15 @@ class SyncerBench:
             self.administrator.ask("POST", _path("drworkflows", self.namespace), _placed(each, self.namespace))
         made = _placed(plans.plan(*stages, name=name, **spec), self.namespace)
         self.administrator.ask("POST", _path("drplans", self.namespace), made)
-        ready = {"status": {"phase": "Ready"}}
-        path = _path("drplans", self.namespace) + f"/{name}/status"
-        self.administrator.ask("PATCH", path, ready, content_type=_MERGE)
+
+    def is_ready(self, plan: str = "pay") -> bool:
+        """Whether the syncer has found a plan to be valid."""
+        return (condition(self.plan_status(plan), "Ready") or ("", ""))[0] == "True"
 
     def execute(self, name: str, *, plan: str = "pay", **spec: Any) -> Object:
-        """Create an execution."""
+        """Create an execution, as soon as its plan is ready, if there is such a plan."""
+        if self.administrator.get(KIND_PLAN, self.namespace, plan) is not None:
+            until(lambda: self.is_ready(plan), f"plan {plan} to be ready", seconds=60)
         made = _placed(plans.execution(name, plan=plan, **spec), self.namespace)
         return self.administrator.create(made, namespace=self.namespace)
 
@@ -204,7 +195,11 @@ class SyncerBench:
             text = (self.execution(name)["metadata"].get("annotations") or {}).get(ANNOTATION_FENCE)
             return str(json.loads(text)["workflowUID"]) if text else ""
 
-        until(lambda: self.exists(name) and uid(), f"{name} to be bound to its Workflow", seconds=60)
+        try:
+            until(lambda: self.exists(name) and uid(), f"{name} to be bound to its Workflow", seconds=60)
+        except AssertionError as error:
+            found = self.status(name) if self.exists(name) else "gone"
+            raise AssertionError(f"{error}: it is {json.dumps(found)[:2000]}") from None
         fence = json.loads(self.execution(name)["metadata"]["annotations"][ANNOTATION_FENCE])
         return ArgoRun(self, name, fence["workflow"])
 
@@ -216,6 +211,7 @@ class SyncerBench:
         from compiler.model.plan import DRPlan
         from compiler.model.workflow import DRWorkflow
 
+        until(lambda: self.is_ready(plan), f"plan {plan} to be ready", seconds=60)
         found = self.administrator.get(KIND_PLAN, self.namespace, plan)
         workflows = self.administrator.list("DRWorkflow", self.namespace)
         snapshot = Snapshot(
@@ -271,177 +267,6 @@ class SyncerBench:
         return bool(self.administrator.ask("POST", path, review)["status"]["allowed"])
 
 
-class Syncer:
-    """A process."""
-
-    def __init__(self, kubeconfig: Path, namespace: str, flags: tuple[str, ...], log: Path) -> None:
-        self.log = log
-        self.port = _free_port()
-        command = [
-            *(sys.executable, "-m", "drplan", "syncer", "--log-level=debug"),
-            *(f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", f"--own-namespace={namespace}"),
-            f"--metrics-address=127.0.0.1:{self.port}",
-            *flags,
-        ]
-        inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=inherited, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        self.pid = self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs."""
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        """End it as a lost node would."""
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> int:
-        """Ask it to end; returns its exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(_STOP_SECONDS)
-
-    def wait(self) -> None:
-        """Wait until it has ended."""
-        self._process.wait(60)
-
-    def lines(self) -> list[Object]:
-        """What it has logged."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-
-@dataclass(frozen=True)
-class ArgoRun:
-    """A Workflow that nobody runs, and what its pods would have left."""
-
-    bench: SyncerBench
-    execution: str
-    name: str
-
-    def get(self) -> Object | None:
-        """The Workflow; None when there is none."""
-        return self.bench.administrator.get("Workflow", self.bench.namespace, self.name)
-
-    @property
-    def spec(self) -> Object:
-        """Its spec."""
-        found = self.get()
-        assert found is not None
-        spec: Object = found["spec"]
-        return spec
-
-    def argo(self, phase: str, phases: Mapping[str, str] | None = None, message: str = "") -> None:
-        """Let it have a status as Argo writes it, with a lane a workflow use."""
-        made = Argo(self.name)
-        uses: dict[str, dict[str, str]] = {}
-        for key, end in (phases or {}).items():
-            use, _, local = key.rpartition(".")
-            uses.setdefault(use, {})[local] = end
-        for use, containers in uses.items():
-            ended = "Succeeded" if set(containers.values()) == {"Succeeded"} else "Failed"
-            made.lane(use, containers, pod="Running" if "Running" in containers.values() else ended)
-        status = made.workflow(phase, message)["status"]
-        labels = {"workflows.argoproj.io/completed": "true" if phase in ("Succeeded", "Failed", "Error") else "false"}
-        patch = {"metadata": {"labels": labels}, "status": {**status, "message": message or None}}
-        self.bench.administrator.merge("Workflow", self.bench.namespace, self.name, patch)
-
-    def change(self, spec: Object) -> None:
-        """Merge a patch into its spec, as Argo's commands do."""
-        self.bench.administrator.merge("Workflow", self.bench.namespace, self.name, {"spec": spec})
-
-    def copy(self, name: str) -> ArgoRun:
-        """Resubmit it under another name."""
-        found = self.get()
-        assert found is not None
-        metadata = {"name": name, "labels": found["metadata"]["labels"]}
-        made = {"kind": "Workflow", "metadata": metadata, "spec": found["spec"]}
-        self.bench.administrator.create({"apiVersion": found["apiVersion"], **made}, namespace=self.bench.namespace)
-        return ArgoRun(self.bench, self.execution, name)
-
-    def delete(self) -> None:
-        """Delete it by hand."""
-        self.bench.administrator.delete("Workflow", self.bench.namespace, self.name)
-
-    def record(self, key: str, phase: str, **state: Any) -> None:
-        """Leave the record of an action as its runner does, or change it."""
-        bench, execution = self.bench, self.bench.execution(self.execution)
-        uid = execution["metadata"]["uid"]
-        name = record_name(self.execution, uid, key)
-        workflow = (self.get() or {"metadata": {"uid": "gone"}})["metadata"]["uid"]
-        times = {"startTime": "2026-01-01T00:00:00.000Z"}
-        if phase != "Started":
-            times["completionTime"] = "2026-01-01T00:00:01.000Z"
-        written = {"epoch": 1, "run": 1, **times, **state, "phase": phase}
-        if bench.administrator.get(KIND_RECORD, bench.namespace, name) is not None:
-            patch = {"metadata": {"labels": {LABEL_RESULT: phase}}, "state": written}
-            bench.administrator.merge(KIND_RECORD, bench.namespace, name, patch)
-            return
-        labels = {
-            LABEL_EXECUTION: self.execution,
-            LABEL_EXECUTION_UID: uid,
-            LABEL_PLAN: execution["spec"]["planRef"],
-            LABEL_STAGE: key.partition(".")[0],
-            LABEL_RESULT: phase,
-        }
-        value = {
-            "apiVersion": API_VERSION,
-            "kind": KIND_RECORD,
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "schemaVersion": 1,
-                "execution": {"name": self.execution, "uid": uid},
-                "workflow": {"name": self.name, "uid": workflow},
-                "key": key,
-                "direction": "Revert" if execution["spec"]["operationType"] == "Revert" else "Forward",
-                "action": {"name": key, "type": "HTTP", "operation": "POST"},
-                "specHash": "0" * 64,
-            },
-            "state": written,
-        }
-        bench.administrator.create(value, namespace=bench.namespace)
-
-    def record_without_execution(self, key: str, phase: str) -> None:
-        """Leave the record of an action as its runner does while nobody has made an execution for the Workflow."""
-        found = self.get()
-        assert found is not None
-        uid = found["metadata"]["uid"]
-        value = {
-            "apiVersion": API_VERSION,
-            "kind": KIND_RECORD,
-            "metadata": {"name": record_name(self.name, uid, key), "labels": {LABEL_PLAN: "pay", LABEL_RESULT: phase}},
-            "spec": {
-                "schemaVersion": 1,
-                "execution": {"name": "", "uid": ""},
-                "workflow": {"name": self.name, "uid": uid},
-                "key": key,
-                "direction": "Forward",
-                "action": {"name": key, "type": "HTTP", "operation": "POST"},
-                "specHash": "0" * 64,
-            },
-            "state": {"epoch": 1, "run": 1, "startTime": "2026-01-01T00:00:00.000Z", "phase": phase},
-        }
-        self.bench.administrator.create(value, namespace=self.bench.namespace)
-
-    def record_state(self, key: str) -> Object:
-        """State of the record of an action."""
-        uid = self.bench.execution(self.execution)["metadata"]["uid"]
-        name = record_name(self.execution, uid, key)
-        found = self.bench.administrator.get(KIND_RECORD, self.bench.namespace, name)
-        assert found is not None
-        state: Object = found["state"]
-        return state
-
-    @property
-    def fence(self) -> Object:
-        """The fence of its execution."""
-        fence: Object = json.loads(self.bench.execution(self.execution)["metadata"]["annotations"][ANNOTATION_FENCE])
-        return fence
-
-
 _MERGE = "application/merge-patch+json"
 
 
@@ -459,22 +284,3 @@ def _path(plural: str, namespace: str) -> str:
 
 def _placed(value: Object, namespace: str) -> Object:
     return {**value, "metadata": {**value["metadata"], "namespace": namespace}}
-
-
-def _kubeconfig(port: int, authority: Path, token: str) -> Object:
-    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(authority)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"token": token}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,17 +1,25 @@
 """The controllers of plans, workflows, templates and limits at work in this process, in a thread of their own.
 
-with Keeper(bench, folder):
+with Keeper(bench):
     bench.administrator.create(plan, namespace=…)      # and wait for what they make of it
+
+They have the rights that the syncer's ClusterRole grants, and no others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Protocol
 
+import yaml
+
+from support import rights
+from support.api_proxy import Proxy
+from support.command import ROOT
 from support.kube_bench import Bench
 from syncer.controllers.limits import Limits
 from syncer.controllers.plans import Plans
@@ -24,6 +32,7 @@ from syncer.kube.resources import Key
 from syncer.observed import Observed
 from syncer.writing import Writer
 
+ROLE = ROOT / "deploy" / "syncer" / "role.yaml"
 _SECONDS = 60.0
 
 
@@ -36,8 +45,10 @@ class _Keeps(Protocol):
 class Keeper:
     """Controllers with their caches, for as long as the context lasts."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, *, proxy: Proxy | None = None) -> None:
         self._bench = bench
+        self._proxy = proxy
+        self._account = Key(bench.namespace, "syncer")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,6 +56,14 @@ class Keeper:
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Keeper:
+        name = self._name = f"syncer-{uuid.uuid4().hex[:8]}"
+        documents = yaml.load_all(ROLE.read_text(), yaml.CSafeLoader)
+        (role,) = [each for each in documents if each["kind"] == "ClusterRole"]
+        subject = {"kind": "ServiceAccount", "namespace": self._account.namespace, "name": self._account.name}
+        reference = {"apiGroup": rights.GROUP, "kind": "ClusterRole", "name": name}
+        binding = {"kind": "ClusterRoleBinding", "metadata": {"name": name}, "roleRef": reference}
+        self._bench.administrator.create({**role, "metadata": {"name": name}})
+        self._bench.administrator.create({**binding, "subjects": [subject]})
         self._thread.start()
         assert self._ready.wait(_SECONDS), "the caches are not there"
         assert self._failure is None, self._failure
@@ -56,6 +75,8 @@ class Keeper:
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_SECONDS)
+        for role in ("ClusterRoleBinding", "ClusterRole"):
+            self._bench.administrator.delete(role, "", self._name)
         assert self._failure is None, self._failure
 
     def _run(self) -> None:
@@ -67,7 +88,8 @@ class Keeper:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with self._bench.client() as client:
+        async with self._bench.client(self._proxy) as administrator:
+            client = administrator.as_service_account(self._account)
             observed = Observed(client)
             controllers = self._controllers(observed, client)
             tasks = [asyncio.create_task(informer.run()) for informer in observed.informers]

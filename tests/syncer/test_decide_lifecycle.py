@@ -12,11 +12,14 @@ from support.graphs import graph, stage, use
 from support.lives import PLAN, READY, after, annotated, kinds, lived_until_rest, running, seen
 from support.trees import NOW, WORKFLOW, Argo, by_key, execution, failed, record
 from syncer.decide.fence import Fence
-from syncer.decide.lifecycle import DRAIN_LIMIT, next_step
+from syncer.decide.lifecycle import next_step
 from syncer.decide.outcome import Refuse
 from syncer.decide.steps import (
+    DRAIN_LIMIT,
     ChangeWorkflow,
     CreateWorkflow,
+    Mark,
+    Own,
     Release,
     Rest,
     SetFence,
@@ -28,6 +31,9 @@ from syncer.decide.steps import (
 from syncer.nodes import read_workflow
 
 CANCEL = "dr.bkbcs.tencent.com/cancel"
+PAUSE = "dr.bkbcs.tencent.com/pause"
+RETRY = "dr.bkbcs.tencent.com/retry"
+RETRIED = "dr.bkbcs.tencent.com/retried"
 START = ["Mark", "WritePlan", "Keep", "Show", "SetFence", "CreateWorkflow"]
 
 
@@ -136,6 +142,23 @@ class TestRun:
         assert first.fence.state is FenceState.DRAINING
         assert next_step(after(lived, first)) == ChangeWorkflow({"suspend": True})
 
+    def test_one_that_waits_for_its_mutex_is_cancelled_by_deleting_its_workflow(self):
+        waits = running(Argo().workflow("Pending", "Waiting for dr/Mutex/pay lock. Lock status: 0/1", root=None))
+        lived, taken = lived_until_rest(annotated(waits, **{CANCEL: "true"}))
+        assert taken[-1] == ChangeWorkflow(delete=True)
+        ended, _ = lived_until_rest(replace(lived, workflow=None))
+        assert phase(ended) == "Cancelled"
+
+    def test_a_resume_lets_the_workflow_go_and_then_opens_the_fence(self):
+        paused = annotated(running(acting().workflow()), **{PAUSE: "true"})
+        paused, taken = lived_until_rest(paused)
+        assert taken[-1] == ChangeWorkflow({"suspend": True})
+        suspended = replace(annotated(paused, **{PAUSE: ""}), workflow=read_workflow(acting().workflow(suspend=True)))
+        assert next_step(suspended) == ChangeWorkflow({"suspend": None})
+        step = next_step(replace(suspended, workflow=read_workflow(acting().workflow())))
+        assert isinstance(step, SetFence)
+        assert step.fence.state is FenceState.OPEN
+
     def test_a_forced_cancel_closes_the_fence_terminates_and_waits_for_the_pods(self):
         lived = annotated(running(acting().workflow(), pods=True), **{CANCEL: "force"})
         closed = after(lived, next_step(lived))
@@ -199,6 +222,75 @@ class TestEnd:
     def test_a_plan_that_is_gone_is_said_to_be(self):
         lived, _ = self.end(records=DONE, plan=None)
         assert condition(lived, "Recorded")["reason"] == "PlanGone"
+
+
+class TestRetry:
+    def failed(self, **fields):
+        lived = running(acting().workflow())
+        records = by_key([record("s1.w1.a1", "Failed", "HTTPStatus", "500")])
+        workflow = Argo().lane("s1.w1", {"a1": failed(2)}, pod="Failed").workflow("Failed")
+        lived, _ = lived_until_rest(replace(lived, workflow=read_workflow(workflow), records=records))
+        return annotated(replace(lived, next_workflow="pay-x-1a2b3c4d-e2", **fields), **{RETRY: "1"})
+
+    def test_the_plan_is_claimed_and_the_fence_opens_for_the_next_epoch(self):
+        lived = self.failed()
+        claim = next_step(lived)
+        assert isinstance(claim, WritePlan)
+        step = next_step(after(lived, claim))
+        assert isinstance(step, SetFence)
+        assert (step.fence.generation, step.fence.workflow) == ((2, 1), "pay-x-1a2b3c4d-e2")
+        assert step.annotations == {RETRIED: "1", CANCEL: None, PAUSE: None}
+
+    def test_what_comes_next_is_the_workflow_of_that_epoch(self):
+        lived = self.failed()
+        lived = after(lived, next_step(lived))
+        step = next_step(lived)
+        lived = annotated(after(lived, step), **{RETRIED: "1"})
+        lived = replace(lived, workflow=None, workflow_name="pay-x-1a2b3c4d-e2")
+        assert not lived.lost
+        assert next_step(lived) == CreateWorkflow()
+
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"records": {}}, "is missing: what it did would be done again"),
+            ({"plan": {**READY, "status": {"currentExecution": {"name": "pay-9", "uid": "x-9"}}}}, "held by execution"),
+        ],
+    )
+    def test_a_refusal_is_noted_so_that_it_is_told_once(self, fields, why):
+        lived = self.failed(**fields)
+        step = next_step(lived)
+        assert isinstance(step, Mark)
+        assert why in step.refused
+        assert next_step(annotated(lived, **step.annotations)) in (Rest(), Own())
+
+    def test_one_that_succeeded_is_not_retried(self):
+        ended, _ = TestEnd().end(records=DONE)
+        step = next_step(annotated(ended, **{RETRY: "1"}))
+        assert isinstance(step, Mark)
+        assert "only one that is Failed, Cancelled or Unknown is retried" in step.refused
+
+
+class TestAdoption:
+    def adopted(self, **fields):
+        own = execution()
+        own["spec"]["adoptWorkflow"] = {"name": WORKFLOW, "uid": "wf-1"}
+        workflow = read_workflow(acting().workflow())
+        return seen(execution=own, workflow=workflow, unlabelled=True, **fields)
+
+    def test_it_gets_a_fence_and_then_its_workflow_and_records_say_whose_they_are(self):
+        lived, taken = lived_until_rest(self.adopted())
+        assert kinds(taken) == ["Mark", "WritePlan", "Keep", "Show", "SetFence", "Adopt"]
+        lived, taken = lived_until_rest(replace(lived, unlabelled=False))
+        assert kinds(taken)[0] == "SetFence"
+        assert Fence.of(lived.execution).workflow_uid == "wf-1"
+        assert phase(lived) == "Running"
+
+    def test_no_workflow_is_made_when_it_is_gone(self):
+        lived, _ = lived_until_rest(self.adopted())
+        lived, taken = lived_until_rest(replace(lived, workflow=None, unlabelled=False))
+        assert "CreateWorkflow" not in kinds(taken)
+        assert phase(lived) == "Failed"
 
 
 class TestArgoRetry:
