@@ -12,10 +12,10 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential test-matrix demo demo-failure bench crds docs golden recordings \
-	verify lock image install-bed bed-build bed-up bed-down bed-status bed-shell clean
+	test-api test-cluster verify lock image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install the locked dependencies and drplan itself into .venv
 
@@ -48,7 +48,13 @@ test-fast: install ## Run the tests that take seconds and need no cluster
 test-bed: install ## Run the tests on real Kubernetes and Argo alone
 	@$(BED) check
 	@$(BED) build
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-api test-cluster
+
+# Side by side: the ones need the processors, the others wait for pods most of the time.
+test-api:
 	$(PYTEST) -p pytest_kind -n $(WORKERS) --dist loadfile -m bed --ignore tests/cluster
+
+test-cluster:
 	$(PYTEST) -p pytest_kind -m bed tests/cluster
 
 test-kind: install ## Run the tests of a cluster on kind (KIND=/path/to/kind, KUBECTL=/path/to/kubectl)
