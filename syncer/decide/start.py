@@ -32,12 +32,13 @@ from syncer.times import parse_time
 Object = Mapping[str, Any]
 
 BUSY_LIMIT = timedelta(seconds=60)
-"""How long an admitted execution waits for a plan that another one holds: nothing queues and starts hours later."""
+"""How long an execution waits for a plan that is held or not ready yet: nothing queues and starts hours later."""
 
 RETRY_SECONDS = 2.0
 REVERTIBLE = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED})
 """Phases of an execution that can be reverted; one that is Unknown needs `spec.force`."""
 
+_HEALING = frozenset({ConditionReason.WORKFLOW_NOT_FOUND, ConditionReason.WORKFLOW_NOT_READY})
 _LISTED = 5
 """How many actions a message names."""
 
@@ -72,9 +73,9 @@ def may_start(
         if _is_revert(execution) and target is not None:
             return may_revert(execution, plan=None, target=target)
         return Refuse(ConditionReason.PLAN_NOT_FOUND, f"plan {name} not found")
-    refusal = _plan_not_ready(plan)
-    if refusal is not None:
-        return refusal
+    not_ready = _plan_not_ready(execution, plan, now)
+    if not_ready is not None:
+        return not_ready
     if _is_revert(execution):
         answer = may_revert(execution, plan=plan, target=target)
         if not isinstance(answer, Start):
@@ -152,16 +153,33 @@ def _foreign(execution: Object) -> Refuse | None:
     return None
 
 
-def _plan_not_ready(plan: Object) -> Refuse | None:
+def _plan_not_ready(execution: Object, plan: Object, now: datetime) -> Wait | Refuse | None:
     name = _name(plan)
     if (plan.get("spec") or {}).get("suspend"):
         return Refuse(
             ConditionReason.PLAN_SUSPENDED, f"plan {name} is suspended; set spec.suspend of the plan to false"
         )
     phase = (plan.get("status") or {}).get("phase") or ""
-    if phase not in (PlanPhase.READY, PlanPhase.EXECUTED):
-        return Refuse(ConditionReason.PLAN_NOT_READY, f"plan {name} is not ready (phase={phase})")
-    return None
+    if phase in (PlanPhase.READY, PlanPhase.EXECUTED):
+        return None
+    message = f"plan {name} is not ready (phase={phase})"
+    left = _seconds_left(execution, now)
+    if left > 0 and (not phase or _awaits_workflows(plan)):
+        # All that was applied together is not judged at once.
+        return Wait(ConditionReason.WAITING_FOR_PLAN, message, min(left, RETRY_SECONDS))
+    return Refuse(ConditionReason.PLAN_NOT_READY, message)
+
+
+def _awaits_workflows(plan: Object) -> bool:
+    """Whether a plan is not ready only because workflows of it are not there, or not ready."""
+    conditions = (plan.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == ConditionType.READY and each.get("reason") in _HEALING for each in conditions)
+
+
+def _seconds_left(execution: Object, now: datetime) -> float:
+    """How long an execution may still wait for its plan."""
+    created = parse_time((execution.get("metadata") or {}).get("creationTimestamp")) or now
+    return (created + BUSY_LIMIT - now).total_seconds()
 
 
 def _plan_free(execution: Object, plan: Object, current: Object | None, now: datetime) -> Start | Wait | Refuse:
@@ -171,8 +189,7 @@ def _plan_free(execution: Object, plan: Object, current: Object | None, now: dat
     namespace = held.get("namespace") or (plan.get("metadata") or {}).get("namespace") or ""
     holder = f"{namespace}/{held.get('name')}"
     message = f"plan {_name(plan)} already has a running execution: {holder}"
-    created = parse_time((execution.get("metadata") or {}).get("creationTimestamp")) or now
-    left = (created + BUSY_LIMIT - now).total_seconds()
+    left = _seconds_left(execution, now)
     if left <= 0:
         return Refuse(ConditionReason.PLAN_BUSY, message, Phase.CANCELLED)
     return Wait(ConditionReason.WAITING_FOR_PLAN, message, min(left, RETRY_SECONDS))

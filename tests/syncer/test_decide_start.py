@@ -60,6 +60,27 @@ def test_a_free_plan_that_is_ready_may_be_executed(phase):
     assert ask(plan=plan(phase)) == Start()
 
 
+def not_judged(reason=""):
+    made = plan("Invalid" if reason else "")
+    if reason:
+        made["status"]["conditions"] = [{"type": "Ready", "status": "False", "reason": reason}]
+    return made
+
+
+@pytest.mark.parametrize("reason", ["", "WorkflowNotFound", "WorkflowNotReady"])
+def test_a_plan_that_was_applied_in_the_same_moment_is_waited_for_but_not_for_long(reason):
+    answer = ask(plan=not_judged(reason))
+    assert isinstance(answer, Wait)
+    assert answer.reason is ConditionReason.WAITING_FOR_PLAN
+    later = ask(plan=not_judged(reason), now=NOW + timedelta(seconds=60))
+    assert isinstance(later, Refuse)
+    assert (later.reason, later.phase) == (ConditionReason.PLAN_NOT_READY, Phase.FAILED)
+
+
+def test_a_plan_that_is_wrong_in_itself_is_not_waited_for():
+    assert isinstance(ask(plan=not_judged("ValidationFailed")), Refuse)
+
+
 @pytest.mark.parametrize(
     ("asked", "of", "reason", "phase", "message"),
     [
@@ -71,7 +92,6 @@ def test_a_free_plan_that_is_ready_may_be_executed(phase):
             Phase.FAILED,
             "plan pay is not ready (phase=Invalid)",
         ),
-        (execution(), plan(""), ConditionReason.PLAN_NOT_READY, Phase.FAILED, "plan pay is not ready (phase=)"),
         (execution(), plan(suspend=True), ConditionReason.PLAN_SUSPENDED, Phase.FAILED, "plan pay is suspended; set"),
         (
             execution(annotations={"started-uid": "x-0"}),
