@@ -1,6 +1,6 @@
 """The program: what is in view, who leads, what the leader works on, and how it all ends.
 
-Every replica keeps everything in view and answers for its health; only the one that leads writes.
+Every replica keeps everything in view, answers for its health and serves admission; only the one that leads writes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
+from syncer.admission.serving import serving as serving_admission
 from syncer.controllers.acting import Actor
 from syncer.controllers.executions import Executions
 from syncer.controllers.gathering import Gatherer
@@ -103,6 +104,16 @@ class App:
                 await stack.enter_async_context(_beside(informer.run(), f"informer {informer.kind}"))
             address = self._settings.health_address
             await stack.enter_async_context(serving(address, ready=self._is_ready, metrics=self.metrics.text))
+            await stack.enter_async_context(
+                serving_admission(
+                    self._settings.webhook_address,
+                    certificates=self._settings.webhook_certificates,
+                    client=self._client,
+                    namespace=self._settings.own_namespace,
+                    view=self.observed,
+                    counted=self.metrics.reviewed,
+                )
+            )
             await self.observed.wait()
             _log.info("everything is in view")
             await self.leader.run(self._lead)
@@ -143,6 +154,7 @@ async def run(settings: Settings) -> None:
 
     Raises:
         Unreachable: there is no configuration for an API server.
+        CertificateError: admission is to be served, and there is no certificate to be had.
     """
     async with await Client.connect(
         agent=AGENT, kubeconfig=settings.kubeconfig or None, context=settings.context or None

@@ -46,6 +46,9 @@ class Metrics(kube.Metrics):
         self._lag = self._histogram("drplan_status_lag_seconds", "From the first change to the status that shows it")
         self._folds = self._histogram("drplan_fold_seconds", "How long decisions took, the fold included")
         self._conflicts = self._counter("drplan_status_conflicts_total", "Writes that somebody else was before")
+        self._reviews = self._counter(
+            "drplan_admission_total", "Answered admission reviews", "kind", "operation", "allowed"
+        )
         self._halts = self._counter("drplan_halts_total", "Halts put into fences", "scope")
         self._ratio = self._gauge(
             "drplan_history_cancelled_ratio", "Cancelled among a plan's history", "namespace", "plan"
@@ -96,6 +99,12 @@ class Metrics(kube.Metrics):
     def event_dropped(self, reason: str) -> None:
         """See the base class."""
         self._events.labels(reason).inc()
+
+    # --- admission
+
+    def reviewed(self, kind: str, operation: str, allowed: bool) -> None:
+        """A review was answered."""
+        self._reviews.labels(kind, operation, str(allowed).lower()).inc()
 
     # --- executions
 

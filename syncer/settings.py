@@ -31,6 +31,8 @@ class Settings:
         watch_namespace: only what is in this namespace; empty for all.
         own_namespace: where Leases, and what else is the syncer's own, are kept.
         health_address: where `/healthz`, `/readyz` and `/metrics` are served, `host:port`.
+        webhook_address: where admission is served, `host:port`; empty for not at all.
+        webhook_certificates: folder with `tls.crt` and `tls.key`; empty for a self-signed certificate.
         drain_timeout: how long the actions of an execution that is deleted may take to end.
         workers: how many plans are worked on at once.
         identity: who this process is among its replicas.
@@ -41,6 +43,8 @@ class Settings:
     watch_namespace: str = ""
     own_namespace: str = SYNCER_NAMESPACE
     health_address: str = ":8080"
+    webhook_address: str = ""
+    webhook_certificates: str = ""
     drain_timeout: timedelta = timedelta(minutes=5)
     workers: int = 4
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4()}")

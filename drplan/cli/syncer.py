@@ -25,6 +25,18 @@ from drplan.errors import InputProblem, OutOfReach
     help="Where /healthz, /readyz and /metrics are served.",
 )
 @click.option(
+    "--webhook-address",
+    metavar="[HOST]:PORT",
+    default="",
+    help="Where admission webhooks are served; without it they are not.",
+)
+@click.option(
+    "--webhook-certificates",
+    metavar="DIR",
+    default="",
+    help="Folder with tls.crt and tls.key; without it a self-signed certificate is kept in a Secret.",
+)
+@click.option(
     "--drain-timeout",
     metavar="DURATION",
     default="5m",
@@ -47,6 +59,8 @@ def command(
     namespace: str,
     own_namespace: str,
     metrics_address: str,
+    webhook_address: str,
+    webhook_certificates: str,
     drain_timeout: str,
     workers: int,
     log_level: str,
@@ -55,6 +69,7 @@ def command(
     import asyncio
 
     from syncer import app, logs
+    from syncer.admission.certificates import CertificateError
     from syncer.kube.errors import KubeError
     from syncer.settings import Settings
     from syncer.settings import own_namespace as found_namespace
@@ -65,13 +80,15 @@ def command(
         watch_namespace=namespace,
         own_namespace=own_namespace or found_namespace(),
         health_address=metrics_address,
+        webhook_address=webhook_address,
+        webhook_certificates=webhook_certificates,
         drain_timeout=_seconds(drain_timeout),
         workers=workers,
     )
     logs.start(log_level)
     try:
         asyncio.run(app.run(settings))
-    except KubeError as problem:
+    except (KubeError, CertificateError) as problem:
         raise OutOfReach(str(problem)) from None
 
 

@@ -22,7 +22,7 @@ class Syncer:
 
     def __init__(self, kubeconfig: Path, namespace: str, flags: tuple[str, ...], log: Path) -> None:
         self.log = log
-        self.port = _free_port()
+        self.port = free_port()
         command = [
             *(sys.executable, "-m", "drplan", "syncer", "--log-level=debug"),
             *(f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", f"--own-namespace={namespace}"),
@@ -85,7 +85,7 @@ def kubeconfig_of(port: int, authority: Path, token: str) -> Object:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
