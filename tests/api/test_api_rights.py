@@ -71,8 +71,9 @@ def test_where_no_kind_of_ours_is_installed_a_run_by_hand_does_what_may_be_repea
 ) -> None:
     administrator = Administrator(bare_bed)
     with Room(administrator, tmp_path, name="bare") as room:
-        by_hand = room.break_glass_of("pay-by-hand", uid="5f3e8a90-0000-4000-8000-000000000001").pod("pod")
-        assert by_hand.start("s1.w1.a2", spec(url=site.url)).wait() == 4
+        run = room.break_glass_of("pay-by-hand", uid="5f3e8a90-0000-4000-8000-000000000001")
+        assert run.pod("another").start("s1.w1.a2", spec(url=site.url)).wait() == 4
+        by_hand = run.pod("pod")
         runner = by_hand.start(KEY, spec(url=site.url, method="PUT"))
         assert runner.wait() == 0
         assert runner.output.count("warning: running without a record") == 1

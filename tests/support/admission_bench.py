@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from bed.build import program
+from compiler.model.names import ANNOTATION_FENCE, API_VERSION, KIND_EXECUTION
 from support.api_admin import Administrator, until
 from support.api_proxy import Certificate
 from support.command import ROOT
@@ -33,6 +34,12 @@ Object = dict[str, Any]
 FOLDER = ROOT / "deploy" / "syncer"
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
 SYNCER = "system:serviceaccount:drplan-system:drplan-syncer"
+PROBE: Object = {
+    "apiVersion": API_VERSION,
+    "kind": KIND_EXECUTION,
+    "metadata": {"name": "probe"},
+    "spec": {"planRef": "gone", "operationType": "Execute"},
+}
 
 
 class Said(NamedTuple):
@@ -116,15 +123,18 @@ class AdmissionBench:
             self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=value)
         self.kubectl("apply", "-f", str(FOLDER / "admission-policies.yaml"))
         namespace = self.namespace("probe")
-        probe = {"apiVersion": "dr.bkbcs.tencent.com/v1alpha1", "kind": "DRPlanExecution"}
-        probe |= {"metadata": {"name": "probe"}, "spec": {"planRef": "gone", "operationType": "Execute"}}
-        until(lambda: "denied" in self.kubectl("create", "-n", namespace, "-f", "-", given=probe, fails=None).err, "it")
+        until(lambda: "denied" in self.kubectl("create", "-n", namespace, "-f", "-", given=PROBE, fails=None).err, "it")
 
     def uninstall(self) -> None:
-        """Take the webhooks and policies away."""
+        """Take the webhooks and policies away, and wait until they are not in force any more."""
         both = "validatingwebhookconfiguration,mutatingwebhookconfiguration"
         self.kubectl("delete", "--ignore-not-found", both, "drplan")
         self.kubectl("delete", "--ignore-not-found", "-f", str(FOLDER / "admission-policies.yaml"))
+        namespace = self.namespace("probe")
+        created = ("create", "-n", namespace, "-f", "-")
+        until(lambda: self.kubectl(*created, given=PROBE, fails=None).code == 0, "webhooks to be gone", seconds=60)
+        fenced = ("annotate", "-n", namespace, "--overwrite", "drplanexecution", "probe", f"{ANNOTATION_FENCE}=none")
+        until(lambda: self.kubectl(*fenced, fails=None).code == 0, "policies to be gone", seconds=60)
 
     @property
     def port(self) -> int:

@@ -115,7 +115,15 @@ class Administrator:
     def _served(self, name: str) -> bool:
         found = self.get("CustomResourceDefinition", "", name) or {}
         conditions: Iterable[Object] = found.get("status", {}).get("conditions") or ()
-        return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+        if not any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+            return False
+        spec = found["spec"]
+        path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}?limit=1"
+        try:
+            # Established it is while its store is still being made: until then it is answered 429.
+            return self.ask("GET", path) is not None
+        except AssertionError:
+            return False
 
     def _ask(
         self,
