@@ -131,7 +131,7 @@ class LaneProcesses:
     # --- how a container ends
 
     def _came(self, container: Container) -> bool:
-        """Whether a container has been started before; the closing one holds no lock and does no harm twice."""
+        """Whether a container was started before; the closing one waits for the one before, and does no harm twice."""
         return not container.closes and lock_is_free(self._lock(container)) is not None
 
     def _gone(self) -> list[tuple[str, int | None]]:
