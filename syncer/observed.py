@@ -13,6 +13,7 @@ import msgspec
 
 from compiler.model.names import ANNOTATION_TRUE, LABEL_EXECUTION_UID, LABEL_FINAL, LABEL_PLAN, label_value
 from compiler.model.phases import ConditionStatus, ConditionType
+from syncer.decide.validity import uses_of
 from syncer.kube.client import Client, Selection
 from syncer.kube.informer import Informer
 from syncer.kube.metrics import Metrics
@@ -215,12 +216,8 @@ def _namespace(read: Mapping[str, Any]) -> str:
 
 
 def _workflows_of_plan(plan: Object) -> Iterator[str]:
-    found: dict[str, None] = {}
-    for stage in (plan.get("spec") or {}).get("stages") or ():
-        for use in stage.get("workflows") or ():
-            reference = use.get("workflowRef") or {}
-            found[f"{reference.get('namespace') or _namespace(plan)}/{reference.get('name') or ''}"] = None
-    yield from found
+    for namespace, name in uses_of(plan):
+        yield f"{namespace}/{name}"
 
 
 def _label_of_plan(plan: Object) -> Iterator[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from compiler.model.events import EventReason
 from compiler.model.names import API_VERSION, KIND_EXECUTION, KIND_PLAN
 from compiler.model.phases import (
     ConditionReason,
     ConditionStatus,
     ConditionType,
-    EventReason,
     FenceState,
     HaltScope,
     OperationType,

@@ -8,12 +8,12 @@ names all its tasks as targets and does not fail fast.
 
 A guarded DAG must not hold a bare lane that another of its tasks waits for. Argo makes the waiting task a child of the
 lane's Pod node; asked for the ends of a guarded DAG, it follows the children of every target, finds that task beside
-the Pod's containers, and goes on from there: through each later stage on as many ways as there are such pods, so that
-a dozen stages never end. Such a lane gets a DAG of its own, whose ends are its containers. That is why the use is a
+the Pod's containers, and goes on from there: through each later stage on as many ways as there are such pods, which
+multiplies with every stage. Such a lane gets a DAG of its own, whose ends are its containers. That is why the use is a
 chain of one lane (`chained`), or the lane of a longer chain is `wrapped`.
 
 Seen on Argo 3.7.6 with 8 stages of 4 workflows in listed order, all on Continue: with bare lanes the list of ends of
-the plan had 73,740 entries that name 120 nodes, 2 MB of text, and it has four times as many with each stage more;
+the plan had 73,740 entries that name 120 nodes, 2 MB of text; by that rule four times as many with each stage more;
 wrapped it has 159.
 """
 

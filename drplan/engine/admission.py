@@ -50,6 +50,7 @@ from drplan.engine.store import EngineLock, ExecutionFolder, Object, StateFolder
 from drplan.engine.watch import RecordsWatch
 from syncer.decide.fence import Fence
 from syncer.decide.outcome import Refuse, Wait
+from syncer.decide.recorded import is_recorded, without_recorded
 from syncer.decide.retry import graph_of, may_retry
 from syncer.decide.start import may_start
 from syncer.fold import fold
@@ -180,7 +181,7 @@ def readmit(
                     execution=execution,
                     workflow=None,
                     records=run.records.records,
-                    previous=steps.without_recorded(execution["status"]),
+                    previous=without_recorded(execution["status"]),
                     now=datetime.now(UTC),
                 )
 
@@ -220,7 +221,7 @@ def finish_recording(state: StateFolder, plan: str, warn: OnWarning) -> None:
         until = time.monotonic() + _RECORDING_WAIT
         while True:
             execution = read_execution(folder)
-            if execution is None or not steps.has_ended(execution) or steps.is_recorded(execution):
+            if execution is None or not steps.has_ended(execution) or is_recorded(execution):
                 break
             try:
                 lock = EngineLock.take(folder.path, folder.name)

@@ -33,6 +33,7 @@ from drplan.engine.objects import OnWarning, read_execution, refuse_missing_reco
 from drplan.engine.requests import CancelRequests
 from drplan.engine.run import OnChange, Run, read_snapshot
 from drplan.engine.store import EngineLock, ExecutionFolder, Object, StateFolder
+from syncer.decide.recorded import is_recorded
 
 PARALLELISM = 4
 """How many lanes run at once when nothing else is said."""
@@ -128,7 +129,7 @@ class Engine:
         folder = self._folder(name)
         execution = self._read(folder)
         paused = ANNOTATION_PAUSE in execution["metadata"].get("annotations", {})
-        if steps.has_ended(execution) and steps.is_recorded(execution):
+        if steps.has_ended(execution) and is_recorded(execution):
             raise NotAllowed(f"execution {name} is {execution['status']['phase']}; there is nothing to go on with")
         if paused:
             execution = self._annotate(folder, ANNOTATION_PAUSE, None)

@@ -14,11 +14,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from compiler.graph.parameters import resolved_parameters
+from compiler.graph.tree import Action
 from compiler.model.names import ANNOTATION_TRUE, LABEL_FINAL
-from compiler.model.phases import ConditionReason, ConditionStatus, ConditionType, FenceState, Phase, RecordPhase
+from compiler.model.phases import FenceState, Phase, RecordPhase
 from drplan.engine import store
 from drplan.engine.compiled import Compiled, compile_run, created
 from drplan.engine.errors import EngineError
@@ -28,9 +30,9 @@ from drplan.engine.store import Object
 from syncer.decide import history
 from syncer.decide.fence import Fence
 from syncer.decide.finish import Ending, endings, open_records
-from syncer.fold import conditions
-from syncer.fold.conditions import Wanted
-from syncer.records import state_of
+from syncer.decide.recorded import as_recorded, is_recorded
+from syncer.decide.undone import mark
+from syncer.records import Record
 
 _LEASE_POLL = 0.5
 
@@ -152,31 +154,14 @@ def finish(run: Run) -> None:
         record(run)
 
 
-def is_recorded(execution: Mapping[str, Any]) -> bool:
-    """Whether nothing is left to do for an execution that has ended."""
-    found = (execution.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == ConditionType.RECORDED and each["status"] == ConditionStatus.TRUE for each in found)
-
-
 def has_ended(execution: Mapping[str, Any]) -> bool:
     """Whether an execution has its final status; what comes after that may be left to do."""
     return Phase.read((execution.get("status") or {}).get("phase")).terminal
 
 
-def without_recorded(status: Mapping[str, Any]) -> Object:
-    """A status that says nothing about whether its end is recorded."""
-    return {**status, "conditions": [each for each in status["conditions"] if each["type"] != ConditionType.RECORDED]}
-
-
 def _put_recorded(execution: Object, *, plan_gone: bool) -> None:
-    status = execution["status"]
-    reason = ConditionReason.PLAN_GONE if plan_gone else ConditionReason.RECORDED
-    others = without_recorded(status)["conditions"]
-    wanted = [Wanted(ConditionType.RECORDED, ConditionStatus.TRUE, reason)]
-    made = conditions.write(
-        wanted, status["conditions"], generation=execution["metadata"].get("generation"), now=_now()
-    )
-    status["conditions"] = [*others, *made]
+    generation = execution["metadata"].get("generation")
+    execution["status"] = as_recorded(execution["status"], plan_gone=plan_gone, generation=generation, now=_now())
 
 
 def _change_plan(run: Run, change: Callable[[Mapping[str, Any] | None], Object]) -> bool:
@@ -200,13 +185,8 @@ def _mark_reverted(run: Run) -> None:
     by = history.reverted_by(run.execution)
 
     def marked(target: Object) -> Object | None:
-        if not target:
-            return None
-        status = target.setdefault("status", {})
-        known = status.get("revertedBy") or {}
-        if known.get("phase") != Phase.SUCCEEDED or known.get("uid") == by.get("uid"):
-            status["revertedBy"] = by
-        return target
+        status = history.with_revert(target.get("status"), by) if target else None
+        return None if status is None else {**target, "status": status}
 
     store.update(run.state.execution(run.snapshot.revert.name).execution, marked)
 
@@ -217,35 +197,14 @@ def _mark_undone(run: Run) -> None:
     target = run.state.execution(run.snapshot.revert.name)
     by = {"name": run.folder.name, "uid": run.uid}
     for action in run.graph.actions():
-        state = state_of(run.records.records.get(action.key) or {})
-        if action.undo is None:
-            continue
-        if state.get("phase") == RecordPhase.SUCCEEDED:
-            mark = _undone({**by, "time": state.get("completionTime")})
-        elif state.get("phase") == RecordPhase.UNKNOWN and not action.spec.get("idempotent"):
-            mark = _perhaps_undone({**by, "phase": RecordPhase.UNKNOWN.value})
-        else:
-            continue
-        store.update(target.record(action.undo), mark, lock=target.path)
+        if action.undo is not None:
+            record = run.records.records.get(action.key)
+            marked = partial(_marked, action=action, record=record, by=by)
+            store.update(target.record(action.undo), marked, lock=target.path)
 
 
-def _undone(by: Object) -> store.Change:
-    def marked(found: Object) -> Object | None:
-        if not found or found["state"].get("undoneBy"):
-            return None
-        state = {name: value for name, value in found["state"].items() if name != "undoAttempt"}
-        return {**found, "state": {**state, "undoneBy": by}}
-
-    return marked
-
-
-def _perhaps_undone(by: Object) -> store.Change:
-    def marked(found: Object) -> Object | None:
-        if not found or found["state"].get("undoneBy"):
-            return None
-        return {**found, "state": {**found["state"], "undoAttempt": by}}
-
-    return marked
+def _marked(found: Object, *, action: Action, record: Record | None, by: Mapping[str, str]) -> Object | None:
+    return mark(found, action, record, by=by) if found else None
 
 
 def _end_record(run: Run, ending: Ending) -> None:

@@ -19,7 +19,8 @@ from syncer.controllers.gathering import Gatherer
 from syncer.controllers.reporting import Reporter
 from syncer.controllers.strays import Strays
 from syncer.decide.fence import Fence, FenceError
-from syncer.decide.lifecycle import is_recorded, next_step
+from syncer.decide.lifecycle import next_step
+from syncer.decide.recorded import is_recorded
 from syncer.decide.steps import Release, Rest, Seen, Show, Step
 from syncer.keeping import Damaged
 from syncer.kube.controller import Result

@@ -20,8 +20,8 @@ from compiler.model.names import (
 from compiler.model.phases import OperationType
 from syncer.controllers.preparing import Prepared, Preparer, identity_of
 from syncer.decide.fence import Fence
-from syncer.decide.lifecycle import is_recorded
 from syncer.decide.outcome import Refuse, Start
+from syncer.decide.recorded import is_recorded
 from syncer.decide.start import may_start
 from syncer.decide.steps import DRAIN_LIMIT, Seen
 from syncer.kube.client import Client, Selection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from syncer.decide.lifecycle import is_recorded
 from syncer.decide.limits import next_expiry, to_delete
+from syncer.decide.recorded import is_recorded
 from syncer.kube.controller import Result
 from syncer.kube.errors import Conflict
 from syncer.kube.queue import Priority, WorkQueue

@@ -7,8 +7,9 @@ own fields of one status, each for the version of the plan that it has seen: who
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from syncer.decide.validity import judge_plan, plan_status, uses_of
 from syncer.fold.conditions import Wanted
@@ -69,7 +70,7 @@ class Plans:
         return known[1]
 
 
-def workflows_of(observed: Observed, plan: Object) -> list[Object]:
+def workflows_of(observed: Observed, plan: Mapping[str, Any]) -> list[Object]:
     """The workflows that a plan uses, as far as they exist."""
     found = (observed.workflow(*used) for used in uses_of(plan))
     return [workflow for workflow in found if workflow is not None]

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
-from compiler.argo import Compiled, ExecutionRef, RunnerConfig, compile_workflow
+from compiler.argo import Compiled, ExecutionRef, compile_workflow
 from compiler.argo.identity import Identity
 from compiler.graph.parameters import resolved_parameters
 from compiler.graph.snapshot import ExecutionInput, Snapshot, by_id
 from compiler.graph.target import snapshot_of_revert
 from compiler.graph.tree import Graph
 from compiler.model.execution import DRPlanExecution
-from compiler.model.names import KIND_EXECUTION, LABEL_EXECUTION_UID, RUNNER_CONFIG_MAP, digest, workflow_name
+from compiler.model.names import KIND_EXECUTION, LABEL_EXECUTION_UID, digest, workflow_name
 from compiler.model.phases import ConditionReason, OperationType
 from compiler.model.plan import DRPlan
 from compiler.model.workflow import DRWorkflow
 from compiler.problems import CompilerError, PlanTooLarge, Refused
 from syncer import keeping
+from syncer.controllers.plans import workflows_of
 from syncer.decide.missing import told, without_record
 from syncer.decide.outcome import Refuse
 from syncer.decide.retry import graph_of
@@ -30,9 +31,10 @@ from syncer.fold.adopt import keys_in_templates, restrict
 from syncer.keeping import Damaged, SnapshotRef
 from syncer.kube.client import Client, Selection
 from syncer.kube.errors import Forbidden, NotFound
-from syncer.kube.resources import ARGO_WORKFLOWS, CONFIG_MAPS, RECORDS, SERVICE_ACCOUNTS, Key
+from syncer.kube.resources import ARGO_WORKFLOWS, RECORDS, SERVICE_ACCOUNTS, Key
 from syncer.observed import Observed
 from syncer.records import Records
+from syncer.runner_config import runner_config
 
 Object = Mapping[str, Any]
 ManifestValues = Callable[[Snapshot], Awaitable[Mapping[str, str] | Refuse]]
@@ -125,7 +127,7 @@ class Preparer:
     async def make(self, execution: Object, *, plan: Object | None, target: Object | None) -> Prepared | Refuse:
         """What an execution that has not begun is going to run."""
         uid = execution["metadata"]["uid"]
-        workflows = [] if plan is None or target is not None else self._workflows(plan)
+        workflows = [] if plan is None or target is not None else workflows_of(self._observed, plan)
         versions = tuple(_version(each) for each in (plan, target, *workflows))
         known = self._known.get((uid, 1))
         if known is not None and known.versions == versions:
@@ -156,7 +158,7 @@ class Preparer:
         """
         if prepared.compiled is None:
             metadata = execution["metadata"]
-            config = await self._runner_config(prepared.graph.namespace)
+            config = await runner_config(self._client, prepared.graph.namespace)
             prepared.compiled = await asyncio.to_thread(
                 compile_workflow,
                 prepared.graph,
@@ -184,17 +186,6 @@ class Preparer:
         self._known[uid, epoch] = prepared
         return prepared
 
-    def _workflows(self, plan: Object) -> list[Object]:
-        namespace = plan["metadata"]["namespace"]
-        names = {
-            (reference.get("namespace") or namespace, reference["name"]): None
-            for stage in plan["spec"]["stages"]
-            for use in stage["workflows"]
-            if (reference := use["workflowRef"])
-        }
-        found = (self._observed.workflow(*name) for name in names)
-        return [each for each in found if each is not None]
-
     async def _as_adopted(self, graph: Graph, execution: Object) -> Graph:
         """The graph as far as an adopted Workflow has it: the plan may have changed since that was compiled."""
         adopted = execution["spec"].get("adoptWorkflow") or {}
@@ -208,7 +199,7 @@ class Preparer:
         return graph if keys is None else restrict(graph, keys, workflow=adopted["name"])
 
     async def _snapshot(
-        self, execution: Object, *, plan: Object | None, target: Object | None, workflows: list[Object]
+        self, execution: Object, *, plan: Object | None, target: Object | None, workflows: Sequence[Object]
     ) -> Snapshot | Refuse:
         given = ExecutionInput.of(DRPlanExecution.read(execution))
         if given.operation is OperationType.REVERT:
@@ -249,13 +240,6 @@ class Preparer:
                 f"execution {metadata['name']} cannot be reverted: {told(lost)}; undo by hand what it did",
             )
         return snapshot_of_revert(given, target=target, records=records, snapshot=found[1])
-
-    async def _runner_config(self, namespace: str) -> RunnerConfig:
-        try:
-            found = (await self._client.get(CONFIG_MAPS, Key(namespace, RUNNER_CONFIG_MAP))).object
-        except NotFound:
-            return RunnerConfig()
-        return RunnerConfig.read(found.get("data") or {})
 
     async def _account_missing(self, graph: Graph) -> Refuse | None:
         try:

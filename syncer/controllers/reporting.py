@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from compiler.model.events import EventReason
 from compiler.model.names import ARGO_API_VERSION, KIND_ARGO_WORKFLOW
-from compiler.model.phases import EventReason
 from syncer import telling
 from syncer.decide.fence import Fence
 from syncer.decide.steps import Mark, Seen, SetFence, Show, Step, WritePlan

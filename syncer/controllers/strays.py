@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from compiler.model.events import EventReason
 from compiler.model.names import LABEL_ADOPT, LABEL_EXECUTION_UID
-from compiler.model.phases import EventReason
 from syncer.controllers.gathering import Gatherer
 from syncer.controllers.reporting import Reporter
 from syncer.decide import history

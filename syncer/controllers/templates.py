@@ -27,12 +27,13 @@ from compiler.problems import ManifestError
 from syncer.controllers.plans import add_users, version_of, workflows_of
 from syncer.decide.templates import config_maps_of, is_owned_by, owner_of, wanted_templates
 from syncer.decide.validity import is_judged, is_ready
-from syncer.kube.client import Client, Selection
+from syncer.kube.client import Selection
 from syncer.kube.controller import Result, TerminalError
 from syncer.kube.errors import AlreadyExists, Forbidden, NotFound
 from syncer.kube.queue import Priority, WorkQueue
 from syncer.kube.resources import ARGO_TEMPLATES, CONFIG_MAPS, Key
 from syncer.observed import Object, Observed
+from syncer.runner_config import runner_config
 from syncer.writing import Writer
 
 RESYNC = 600.0
@@ -178,19 +179,6 @@ class Templates:
                 await self._writer.touch(CONFIG_MAPS, Key(namespace, each), {"ownerReferences": owners})
             else:
                 await self._writer.delete(CONFIG_MAPS, Key(namespace, each))
-
-
-async def runner_config(client: Client, namespace: str) -> RunnerConfig:
-    """The platform's configuration of the runners in a namespace.
-
-    Raises:
-        ManifestError: it is not what it should be.
-    """
-    try:
-        found = (await client.get(CONFIG_MAPS, Key(namespace, RUNNER_CONFIG_MAP))).object
-    except NotFound:
-        return RunnerConfig()
-    return RunnerConfig.read(found.get("data") or {})
 
 
 def _up_to_date(plan: Object, present: Mapping[str, Object], hashes: Mapping[str, str]) -> bool:

@@ -148,6 +148,19 @@ def reverted_by(execution: Mapping[str, Any]) -> dict[str, Any]:
 _OF_THE_END = frozenset({"completionTime", "duration", "message"})
 
 
+def with_revert(status: Status | None, by: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Status of the target of a Revert as it should be; None when it says so, or of another one that succeeded.
+
+    Args:
+        status: status of the target.
+        by: what `reverted_by` says of the Revert.
+    """
+    known = (status or {}).get("revertedBy") or {}
+    if known == by or (known.get("phase") == Phase.SUCCEEDED and known.get("uid") != by.get("uid")):
+        return None
+    return {**(status or {}), "revertedBy": dict(by)}
+
+
 def _entry(
     execution: Mapping[str, Any], phase: Phase, *, start: str | None, target: Mapping[str, Any] | None
 ) -> dict[str, Any]:

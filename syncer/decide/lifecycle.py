@@ -17,7 +17,7 @@ by somebody who decides the same next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,14 +37,16 @@ from compiler.model.names import (
     LABEL_PLAN_REF,
     label_value,
 )
-from compiler.model.phases import ConditionReason, ConditionStatus, ConditionType, FenceState, Phase
+from compiler.model.phases import FenceState, Phase
 from syncer.decide import history
+from syncer.decide.cancel import Shutdown
 from syncer.decide.cancel import next_step as next_cancel_step
 from syncer.decide.fence import Fence
 from syncer.decide.finish import endings, open_records
 from syncer.decide.halts import halts
 from syncer.decide.missing import told, without_record
 from syncer.decide.outcome import Refuse, Start, Wait
+from syncer.decide.recorded import as_recorded, is_recorded
 from syncer.decide.retry import may_retry
 from syncer.decide.start import is_cancelled, may_start
 from syncer.decide.steps import (
@@ -65,8 +67,7 @@ from syncer.decide.steps import (
     WriteRecord,
 )
 from syncer.decide.undone import marks
-from syncer.fold import conditions, fold, refused, waiting
-from syncer.fold.conditions import Wanted
+from syncer.fold import fold, refused, waiting
 from syncer.fold.evidence import gather
 from syncer.records import BAD, state_of
 from syncer.times import parse_time
@@ -305,7 +306,7 @@ def _reopened(seen: Seen) -> Step | None:
         return None
     held = ((seen.plan or {}).get("status") or {}).get("currentExecution")
     if held and held.get("uid") != seen.metadata.get("uid"):
-        return ChangeWorkflow({"suspend": None, "shutdown": "Terminate"})
+        return ChangeWorkflow({"suspend": None, "shutdown": Shutdown.TERMINATE.value})
     if seen.plan is not None and not held:
         return WritePlan(history.claim(seen.plan.get("status"), seen.execution, now=seen.now))
     return SetFence(fence.next_run())
@@ -340,12 +341,8 @@ def _mark_target(seen: Seen) -> Step | None:
     """Say on the target that it was reverted, unless it says so of another revert that succeeded."""
     if seen.target is None or not seen.shown or is_recorded(seen.execution):
         return None
-    by = history.reverted_by(seen.execution)
-    status = seen.target.get("status") or {}
-    known = status.get("revertedBy") or {}
-    if known == by or (known.get("phase") == Phase.SUCCEEDED and known.get("uid") != by.get("uid")):
-        return None
-    return ShowTarget({**status, "revertedBy": by})
+    status = history.with_revert(seen.target.get("status"), history.reverted_by(seen.execution))
+    return None if status is None else ShowTarget(status)
 
 
 def _mark_undone(seen: Seen) -> Iterator[Step]:
@@ -365,22 +362,5 @@ def _own(seen: Seen) -> Step | None:
 def _say_recorded(seen: Seen) -> Step | None:
     if not seen.shown or is_recorded(seen.execution):
         return None
-    reason = ConditionReason.RECORDED if seen.plan is not None else ConditionReason.PLAN_GONE
-    earlier = seen.status.get("conditions") or ()
-    made = conditions.write(
-        [Wanted(ConditionType.RECORDED, ConditionStatus.TRUE, reason)],
-        earlier,
-        generation=seen.generation,
-        now=seen.now,
-    )
-    return Show({**seen.status, "conditions": [*_others(earlier), *made]})
-
-
-def is_recorded(execution: Object) -> bool:
-    """Whether nothing is left to do for an execution that has ended."""
-    found = (execution.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == ConditionType.RECORDED and each["status"] == ConditionStatus.TRUE for each in found)
-
-
-def _others(found: Iterable[Object]) -> list[Object]:
-    return [each for each in found if each["type"] != ConditionType.RECORDED]
+    plan_gone = seen.plan is None
+    return Show(as_recorded(seen.status, plan_gone=plan_gone, generation=seen.generation, now=seen.now))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from compiler.model.phases import ConditionStatus, ConditionType, OperationType, Phase
-from syncer.decide.lifecycle import is_recorded
+from syncer.decide.recorded import is_recorded
 from syncer.decide.start import is_entry_of
 from syncer.times import parse_time
 

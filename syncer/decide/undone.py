@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from compiler.graph.tree import Graph
+from compiler.graph.tree import Action, Graph
 from compiler.model.phases import RecordPhase
 from syncer.records import Record, Records, state_of
 
-UNDONE_BY, UNDO_ATTEMPT = "undoneBy", "undoAttempt"
+_UNDONE_BY, _UNDO_ATTEMPT = "undoneBy", "undoAttempt"
 
 
 def marks(
@@ -29,14 +29,27 @@ def marks(
     """
     for action in graph.actions():
         target = undone.get(action.undo or "")
-        if target is None or state_of(target).get(UNDONE_BY):
-            continue
-        state = state_of(records.get(action.key) or {})
-        marked = dict(state_of(target))
-        if state.get("phase") == RecordPhase.SUCCEEDED:
-            marked.pop(UNDO_ATTEMPT, None)
-            marked[UNDONE_BY] = {**by, "time": state.get("completionTime")}
-        elif state.get("phase") == RecordPhase.UNKNOWN and not action.spec.get("idempotent"):
-            marked[UNDO_ATTEMPT] = {**by, "phase": RecordPhase.UNKNOWN.value}
-        if marked != state_of(target):
-            yield {**target, "state": marked}
+        marked = None if target is None else mark(target, action, records.get(action.key), by=by)
+        if marked is not None:
+            yield marked
+
+
+def mark(target: Record, action: Action, record: Record | None, *, by: Mapping[str, str]) -> dict[str, Any] | None:
+    """The record of an action of the target as it should be; None when it says so already.
+
+    Args:
+        target: the record.
+        action: the action that undoes it.
+        record: the record of that.
+        by: name and uid of the Revert.
+    """
+    before, state = state_of(target), state_of(record or {})
+    if before.get(_UNDONE_BY):
+        return None
+    if state.get("phase") == RecordPhase.SUCCEEDED:
+        kept = {name: value for name, value in before.items() if name != _UNDO_ATTEMPT}
+        return {**target, "state": {**kept, _UNDONE_BY: {**by, "time": state.get("completionTime")}}}
+    if state.get("phase") == RecordPhase.UNKNOWN and not action.spec.get("idempotent"):
+        attempt = {**by, "phase": RecordPhase.UNKNOWN.value}
+        return None if before.get(_UNDO_ATTEMPT) == attempt else {**target, "state": {**before, _UNDO_ATTEMPT: attempt}}
+    return None

@@ -210,8 +210,8 @@ def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_was_said(ben
     asyncio.run(scenario())
 
 
-def test_a_token_that_is_replaced_is_used(bench: Bench) -> None:
-    """A minute is what the official client keeps a token for, so this looks at what decides that."""
+def test_a_token_is_read_when_a_client_connects_and_kept_for_a_while(bench: Bench) -> None:
+    """A minute is what the official client keeps a token for; that it reads it again then is not waited for here."""
 
     async def scenario(client: Client) -> None:
         await client.get(NAMESPACES, Key("", "default"))

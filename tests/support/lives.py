@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from compiler.graph.tree import Graph
 from compiler.model.names import ANNOTATION_FENCE, FINALIZER_EXECUTION
 from support.graphs import graph, stage, use
 from support.trees import NOW, WORKFLOW, execution
@@ -85,11 +84,6 @@ def lived_until_rest(before: Seen, *, limit: int = 30) -> tuple[Seen, list[Step]
 def kinds(taken: list[Step]) -> list[str]:
     """Names of the steps."""
     return [type(step).__name__ for step in taken]
-
-
-def ended_graph() -> Graph:
-    """A graph of which nothing runs."""
-    return graph()
 
 
 def _with_metadata(before: Seen, fields: Mapping[str, Any]) -> Seen:

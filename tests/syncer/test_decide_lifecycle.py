@@ -9,7 +9,7 @@ import pytest
 
 from compiler.model.phases import ConditionReason, FenceState, HaltScope, OperationType, Phase
 from support.graphs import graph, stage, use
-from support.lives import PLAN, READY, after, annotated, kinds, lived_until_rest, running, seen
+from support.lives import READY, after, annotated, kinds, lived_until_rest, running, seen
 from support.trees import NOW, WORKFLOW, Argo, by_key, execution, failed, record
 from syncer.decide.fence import Fence
 from syncer.decide.lifecycle import next_step
@@ -23,7 +23,6 @@ from syncer.decide.steps import (
     Release,
     Rest,
     SetFence,
-    Show,
     ShowTarget,
     WritePlan,
     WriteRecord,
@@ -340,8 +339,14 @@ class TestDeletion:
         assert next_step(self.deleted(ended)) == Release()
 
     def test_one_that_never_began_goes_too(self):
-        lived, _ = lived_until_rest(seen(plan=None))
-        assert next_step(self.deleted(after(lived, next_step(seen())))) in (Release(), Rest())
+        marked = after(seen(), next_step(seen()))
+        refused, _ = lived_until_rest(replace(marked, plan=None))
+        assert phase(refused) == "Failed"
+        assert next_step(self.deleted(refused)) == Release()
+
+    def test_one_that_was_refused_before_it_was_marked_holds_nothing_back(self):
+        refused, _ = lived_until_rest(seen(plan=None))
+        assert next_step(self.deleted(refused)) == Rest()
 
 
 class TestRevert:
@@ -395,5 +400,3 @@ def test_no_step_depends_on_what_is_remembered():
         lived = after(lived, step)
     assert isinstance(next_step(lived), CreateWorkflow)
     assert isinstance(next_step(replace(lived, plan=None)), CreateWorkflow), "from here on it is brought to an end"
-    assert PLAN.plan == "pay"
-    assert not isinstance(next_step(lived), Show | WritePlan)
