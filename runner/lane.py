@@ -2,6 +2,7 @@
 
 A runner holds `flock` on `<key>.lock` from its first moment to its last, and leaves `<key>.json` as the last thing it
 does. So a lock that is free beside no result means that its runner died, and nobody has to be asked.
+`<key>.turn` says that it is not waiting any more: whoever comes next may get ready. Nothing else follows from it.
 All files appear whole: they are written aside and renamed or linked.
 """
 
@@ -103,6 +104,10 @@ class Lane:
     def leave(self, result: Result) -> None:
         """Write an action's result."""
         self.write(result.key + words.RESULT_SUFFIX, compact(result.to_json()))
+
+    def mark_turn(self, key: str) -> None:
+        """Let the others know that an action is not waiting any more."""
+        self.write(key + words.TURN_SUFFIX, "")
 
     def write(self, name: str, text: str) -> None:
         """Write a file so that it is seen whole or not at all."""

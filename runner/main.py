@@ -1,6 +1,7 @@
 """The program: reads the command line, waits for its turn, and hands over to the frame.
 
-Up to the turn only what waiting needs is imported, because sixteen of these wait in one pod.
+Until the predecessors act only what waiting needs is imported, because sixteen of these wait in one pod. Then whoever
+comes next gets ready: what it needs takes longer to load than many a call takes.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from runner import about, arguments, settings, spec, support
+from runner import vocabulary as words
 from runner.arguments import Arguments
 from runner.console import Console, now
 from runner.lane import Lane, Lock
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from runner.server import Server
 
 _POLL = 0.04
+_POLL_WHEN_READY = 0.01
 _LOOK_AT_LOCKS_EVERY = 10
 """Locks are looked at every so many polls: a death may be noticed later than a result."""
 
@@ -93,6 +96,8 @@ class Runner:
         self._stop = stop
         self._console = console
         self._begun_waiting = time.monotonic()
+        self._server = cache(self._connect)
+        self._ready = False
 
     def run(self, wrong: Sequence[str] = ()) -> int:
         """Wait, act, and leave the result; return the exit code.
@@ -172,13 +177,26 @@ class Runner:
                 )
                 if decided is not Turn.WAIT:
                     return decided
+                self._get_ready(what, [one.key for one in seen if one.result is None], listed)
             polls += 1
-            self._stop.sleep(_POLL)
+            self._stop.sleep(_POLL_WHEN_READY if self._ready else _POLL)
+
+    def _get_ready(self, what: Spec, awaited: Sequence[str], listed: frozenset[str]) -> None:
+        """Load what acting needs, once all that is still waited for acts itself."""
+        if self._ready or not all(key + words.TURN_SUFFIX in listed for key in awaited):
+            return
+        from runner import frame  # noqa: F401
+
+        support.performer(what.type)
+        if not self._given.state:
+            with suppress(SpecError):  # that there is no server is told at the turn
+                self._server()
+        self._ready = True
 
     def _act(self, what: Spec, run: about.Run) -> Ending:
         from runner.frame import Frame
 
-        server = cache(self._server)
+        self._lane.mark_turn(self._given.key)
         frame = Frame(
             key=self._given.key,
             spec=what,
@@ -186,16 +204,16 @@ class Runner:
             revert=self._given.revert,
             pod=self._pod(),
             lane=self._lane,
-            records=self._records(run, server),
+            records=self._records(run),
             waits=self._waits,
             stop=self._stop,
             console=self._console,
-            server=server,
+            server=self._server,
             await_predecessors=lambda: self._wait(what, begun=True) is not Turn.DIED,
         )
         return frame.run()
 
-    def _server(self) -> Server:
+    def _connect(self) -> Server:
         from runner.server import Server
 
         return Server.in_cluster(self._environment)
@@ -203,14 +221,14 @@ class Runner:
     def _pod(self) -> str:
         return self._lane.name if self._given.state else os.uname().nodename
 
-    def _records(self, run: about.Run, server: Callable[[], Server]) -> Records:
+    def _records(self, run: about.Run) -> Records:
         if self._given.state:
             from runner.records.files import FileRecords
 
             return FileRecords(self._given.state)
         from runner.records.api import ApiRecords
 
-        return ApiRecords(server(), run.namespace, own_pod=self._pod())
+        return ApiRecords(self._server(), run.namespace, own_pod=self._pod())
 
     def _end(self, code: ExitCode, message: str, result: Result | None) -> int:
         """Leave the last message and, as the very last, the result."""
@@ -224,6 +242,14 @@ class Runner:
 
     def _stay(self) -> None:
         """Stay until the lane is closed: Argo stops all containers of a pod when one ends with anything but 0."""
+        if self._lane.result(self._given.key) is None:
+            return
         with suppress(Stopped):
-            while self._lane.result(self._given.key) and self._lane.lock_of(workflow_of(self._given.key)) is Lock.HELD:
+            while not self._closed():
                 self._stop.sleep(_POLL)
+
+    def _closed(self) -> bool:
+        """Whether the closing container has come and gone, or never comes."""
+        closing = self._lane.lock_of(workflow_of(self._given.key))
+        waited = time.monotonic() - self._begun_waiting
+        return closing is Lock.FREE or (closing is Lock.ABSENT and waited >= self._waits.start)

@@ -115,7 +115,7 @@ def lane_template(
     if spec_map:
         mounts.append(_mount(SPEC_VOLUME, SPEC_MOUNT))
         volumes = [models.Volume(name=SPEC_VOLUME, config_map=models.ConfigMapVolumeSource(name=spec_map))]
-    # Argo's UI draws the containers of a pod from the last to the first.
+    # The kubelet starts them one after the other: the first action must not wait until all others are there.
     *actions, close = containers
     return models.Template(
         name=name,
@@ -128,7 +128,7 @@ def lane_template(
         ),
         retry_strategy=models.RetryStrategy(limit=RETRIES, retry_policy="Always", expression=RETRY_EXPRESSION),
         volumes=volumes,
-        container_set=models.ContainerSetTemplate(volume_mounts=mounts, containers=[close, *reversed(actions)]),
+        container_set=models.ContainerSetTemplate(volume_mounts=mounts, containers=[close, *actions]),
         outputs=models.Outputs(
             parameters=[
                 models.Parameter(

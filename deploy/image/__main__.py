@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy.image.archive import write
 from deploy.image.base import ImageError, base_layer
+from deploy.image.bytecode import library_layer
 from deploy.image.site import HOME, site_layer
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,8 @@ def main() -> int:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     name = f"drplan-runner:{version}"
     try:
-        layers = [base_layer(epoch=EPOCH), site_layer(ROOT, epoch=EPOCH)]
+        base = base_layer(epoch=EPOCH)
+        layers = [base, library_layer(base, epoch=EPOCH), site_layer(ROOT, epoch=EPOCH)]
     except ImageError as problem:
         print(problem, file=sys.stderr)
         return 4

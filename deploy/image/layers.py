@@ -86,6 +86,25 @@ def rewritten(source: Path, *, keep: Callable[[str], bool], epoch: int) -> bytes
     return buffer.getvalue()
 
 
+def unpack(layer: Layer, *, prefix: str, target: Path, keep: Callable[[str], bool]) -> None:
+    """Write regular files of a layer into a folder.
+
+    Args:
+        layer: the layer.
+        prefix: what their names begin with; it is left out.
+        target: the folder.
+        keep: whether a file of this name is wanted.
+    """
+    with tarfile.open(fileobj=io.BytesIO(layer.packed), mode="r:gz") as archive:
+        for entry in archive:
+            name = entry.name.removeprefix("./")
+            content = archive.extractfile(entry) if entry.isreg() and name.startswith(prefix) and keep(name) else None
+            if content is not None:
+                path = target / name.removeprefix(prefix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+
+
 def _kept(archive: tarfile.TarFile, keep: Callable[[str], bool]) -> Iterator[tarfile.TarInfo]:
     for entry in archive:
         if keep(entry.name.removeprefix("./")) and not entry.isdev():

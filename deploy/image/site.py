@@ -1,8 +1,4 @@
-"""The second layer: our locked wheels and drplan itself, with their bytecode, below `/opt/drplan`.
-
-Bytecode is compiled beforehand and not checked against its source, because the root of a pod is read-only and a
-container that waits for its turn must start at once.
-"""
+"""The last layer: our locked wheels and drplan itself, with their bytecode, below `/opt/drplan`."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.image.base import ImageError
+from deploy.image.bytecode import compile_folder
 from deploy.image.layers import Layer, of_folder, pack
 
 HOME = "opt/drplan"
@@ -43,7 +40,7 @@ def site_layer(root: Path, *, epoch: int) -> Layer:
         _install("--no-deps", "--no-build-isolation", str(root), target=library)
         shutil.rmtree(library / "bin", ignore_errors=True)
         _reduce(library)
-        _compile(library)
+        compile_folder(library, place=f"{HOME}/lib")
         (home / "bin").mkdir()
         for name, entry in PROGRAMS.items():
             module, _, function = entry.partition(":")
@@ -78,13 +75,3 @@ def _reduce(library: Path) -> None:
     ):
         for path in library.glob(pattern):
             path.unlink()
-
-
-def _compile(library: Path) -> None:
-    command = [
-        *(sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"),
-        *("-s", str(library), "-p", f"/{HOME}/lib", str(library)),
-    ]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise ImageError(f"compileall failed:\n{made.stdout[-2000:]}")

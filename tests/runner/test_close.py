@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,26 @@ def test_an_action_that_failed_stays_until_the_lane_is_closed(bench: Bench, site
     assert going_on.wait() == 0
     assert closing.wait() == 0
     assert failing.wait() == 2
+
+
+def test_an_action_that_failed_before_the_closing_container_is_there_waits_for_it(bench: Bench, site: Site) -> None:
+    site.script("/", Answer(403))
+    lane = bench.lane()
+    lane.closed_later = True
+    failing = lane.start("s1.w1.a1", spec(url=site.url))
+    wait_until(lambda: lane.has_result("s1.w1.a1"))
+    time.sleep(0.3)
+    assert failing.running
+
+    assert lane.close(["a1"]).wait() == 0
+    assert failing.wait() == 2
+
+
+def test_an_action_that_failed_stays_no_longer_than_a_container_takes_to_start(bench: Bench, site: Site) -> None:
+    site.script("/", Answer(403))
+    lane = bench.lane()
+    lane.closed_later = True
+    assert lane.start("s1.w1.a1", spec(url=site.url), environment={"DRPLAN_START_WAIT": "200ms"}).wait() == 2
 
 
 def test_an_action_that_failed_stays_no_longer_than_the_container_that_closes_the_lane(

@@ -26,7 +26,7 @@ import urllib3
 import yaml
 
 from runner import vocabulary as words
-from runner.naming import record_name
+from runner.naming import record_name, workflow_of
 from runner.spec import spec_hash
 from support.api_admin import AGENT, Administrator, Object, path_of, until
 from support.api_faults import Victim
@@ -324,6 +324,7 @@ class Pod:
         victim: Victim | None = None,
     ) -> Process:
         """Start the runner of an action; `victim` gets to know its pid."""
+        (self.folder / f"{workflow_of(key)}.lock").touch()  # nothing closes this lane, unless the test does
         return self.start_with(key, [f"--spec={json.dumps(what)}", *flags], environment=environment, victim=victim)
 
     def start_with(

@@ -25,7 +25,7 @@ from runner.console import Console
 from runner.ending import Ending
 from runner.frame import Frame
 from runner.lane import Lane
-from runner.naming import record_name
+from runner.naming import record_name, workflow_of
 from runner.records import Records
 from runner.server import Server
 from runner.settings import Waits
@@ -194,7 +194,14 @@ class Process:
 
 
 class BenchLane:
-    """A lane, as a pod would be: its folder, its part in a Workflow, and the runners in it."""
+    """A lane, as a pod would be: its folder, its part in a Workflow, and the runners in it.
+
+    Attributes:
+        closed_later: whether a closing container is still to come; else actions find that it has come and gone, unless
+            the test has started one.
+    """
+
+    closed_later = False
 
     def __init__(self, bench: Bench, name: str, about: Path) -> None:
         self.bench = bench
@@ -211,6 +218,8 @@ class BenchLane:
         environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start the runner of an action."""
+        if not self.closed_later:
+            (self.folder / f"{workflow_of(key)}.lock").touch()
         text = what if isinstance(what, str) else json.dumps(what)
         return self.start_with(key, [f"--spec={text}", f"--state={self.bench.state}", *flags], environment)
 
