@@ -98,7 +98,7 @@ class LaneProcesses:
         """Start all containers, or take over what an earlier engine has started of them."""
         known = self._lane.exists()
         self._furnish()
-        for container in reversed(self._containers.values()):
+        for container in self._containers.values():
             if known and self._came(container):
                 self._adopted.add(container.name)
             else:
@@ -163,7 +163,7 @@ class LaneProcesses:
         for name in undecided:
             # Without its lock file a container counts as not started yet; with a free one it would count as dead.
             self._lock(self._containers[name]).unlink(missing_ok=True)
-        for container in reversed(self._containers.values()):
+        for container in self._containers.values():
             if container.name in undecided:
                 self._spawn(container)
 

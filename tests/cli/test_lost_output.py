@@ -19,6 +19,8 @@ from support.http_site import Answer, Site
 from support.local import QUICK, stored
 from support.plans import http, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def site():

@@ -11,6 +11,8 @@ from support.command import drplan, manifests
 from support.http_site import Answer, Site
 from support.plans import http, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def two_runs(tmp_path):

@@ -13,6 +13,8 @@ from support.http_site import Answer, Site
 from support.local import actions, phases
 from support.plans import http, localization, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def site():

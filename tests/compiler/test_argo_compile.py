@@ -139,13 +139,13 @@ def test_one_run_of_a_plan_keeps_others_out_and_cleans_up_after_itself() -> None
 # --- lanes
 
 
-def test_a_lane_is_a_pod_with_a_container_an_action_listed_from_last_to_first_behind_the_one_that_closes_it() -> None:
+def test_a_lane_is_a_pod_with_a_container_an_action_in_their_order_behind_the_one_that_closes_it() -> None:
     lane = templates(compile_workflow(SMALL, execution=EXECUTION))["w-1-1"]
 
     assert [container["name"] for container in lane["containerSet"]["containers"]] == [
         "main",
-        "a-2-promote",
         "a-1-check",
+        "a-2-promote",
     ]
     assert lane["retryStrategy"] == {
         "limit": 2,

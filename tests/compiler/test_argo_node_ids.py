@@ -39,7 +39,7 @@ def test_every_node_of_every_attempt_has_its_id() -> None:
     expected = ["wf.s-1-db", lane]
     for attempt in range(3):
         expected.append(f"{lane}({attempt})")
-        expected += [f"{lane}({attempt}).{name}" for name in ("main", "a-2-promote", "a-1-check")]
+        expected += [f"{lane}({attempt}).{name}" for name in ("main", "a-1-check", "a-2-promote")]
 
     assert list(node_ids("wf", spec)) == [fnv1a(name) for name in expected]
 

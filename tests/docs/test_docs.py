@@ -203,6 +203,7 @@ def test_examples_of_a_page_are_valid(page: str, tmp_path: Path):
         assert [str(problem) for problem in problems if problem.severity is Severity.ERROR] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", with_fences("console"))
 def test_commands_of_a_page_run_and_print_what_it_shows(page: str, tmp_path: Path, shell: dict[str, str]):
     for name, text in named_files(page):

@@ -14,6 +14,8 @@ from support import local
 from support.http_site import Answer, Site
 from support.plans import NAMESPACE, http, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 NAME = "pay-execute-1"
 
 
@@ -45,7 +47,6 @@ def calls(site: Site) -> list[str]:
     return sorted(request.path for request in site.received)
 
 
-@pytest.mark.long
 def test_an_execution_goes_on_after_a_crash_behind_any_write(tmp_path: Path, engines: local.Engines) -> None:
     died = 0
     while True:
@@ -62,7 +63,6 @@ def test_an_execution_goes_on_after_a_crash_behind_any_write(tmp_path: Path, eng
     assert died > 15
 
 
-@pytest.mark.long
 def test_a_retry_goes_on_after_a_crash_behind_any_write(tmp_path: Path, engines: local.Engines) -> None:
     died = 0
     while True:
@@ -83,7 +83,6 @@ def test_a_retry_goes_on_after_a_crash_behind_any_write(tmp_path: Path, engines:
     assert died > 10
 
 
-@pytest.mark.long
 def test_a_revert_goes_on_after_a_crash_behind_any_write(tmp_path: Path, engines: local.Engines) -> None:
     died = 0
     while True:

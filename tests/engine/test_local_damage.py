@@ -16,6 +16,8 @@ from support.command import drplan
 from support.http_site import Answer, Site
 from support.plans import NAMESPACE, http, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 
 def undoable(url: str, name: str) -> dict:
     undo = {"type": "HTTP", "http": {"url": f"{url}/undo/{name}", "method": "POST"}}

@@ -12,6 +12,8 @@ from support import local
 from support.http_site import Answer
 from support.plans import http, plan, stage, workflow
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Case:

@@ -31,6 +31,8 @@ from support.http_site import Answer, Site
 from support.plans import NAMESPACE, http, localization, plan, stage, workflow
 from syncer.fold import fold
 
+pytestmark = pytest.mark.long
+
 
 def three_by_two_by_three(url: str) -> list[dict]:
     workflows = [

@@ -20,7 +20,7 @@ RETRY = retries.parse({"limit": 2, "retryPolicy": "Always", "expression": "lastR
 
 
 def lane(node: str) -> Lane:
-    names = ("main", "s1.w1"), ("a-2-tell", "s1.w1.a2"), ("a-1-ask", "s1.w1.a1")
+    names = ("main", "s1.w1"), ("a-1-ask", "s1.w1.a1"), ("a-2-tell", "s1.w1.a2")
     return Lane(node, "w-1-1", {"p": "s1.w1"}, tuple(Container(n, (k,), {}, ()) for n, k in names), RETRY, None)
 
 
@@ -49,7 +49,7 @@ def run(codes: dict[str, dict[str, int]]) -> Nodes:
             return nodes
         for start in settled.starts:
             ended = []
-            for container in reversed(start.lane.containers):
+            for container in start.lane.containers:
                 name = container_node(start.pod, container.name)
                 code = codes.get(start.pod, {}).get(container.name, 0)
                 nodes[name] = container_ended(nodes[name], Exit(code, "why" if code else ""), LATER, None)
@@ -101,7 +101,7 @@ def test_children_follow_the_order_of_execution() -> None:
     assert children("wf") == ["wf.s-1"]
     assert children("wf.s-1") == ["wf.s-1.w-1"]
     assert children("wf.s-1.w-1") == ["wf.s-1.w-1(0)", "wf.s-1.w-1(1)"]
-    assert children("wf.s-1.w-1(0)") == [f"wf.s-1.w-1(0).{name}" for name in ("main", "a-2-tell", "a-1-ask")]
+    assert children("wf.s-1.w-1(0)") == [f"wf.s-1.w-1(0).{name}" for name in ("main", "a-1-ask", "a-2-tell")]
     assert children("wf.s-1.w-1(0).a-1-ask") == []
     assert children("wf.s-1.w-1(1).a-1-ask") == ["wf.s-1.w-2"]
     assert children("wf.s-1.w-2(0).main") == ["wf.s-2"]

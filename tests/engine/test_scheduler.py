@@ -44,7 +44,7 @@ def needs_the_end(*tasks: str) -> str:
 
 def lane(node: str, *, retry: RetryStrategy | None = RETRY) -> Lane:
     containers = tuple(
-        Container(name, (key,), {}, ()) for name, key in (("main", "s1.w1"), ("a-2", "s1.w1.a2"), ("a-1", "s1.w1.a1"))
+        Container(name, (key,), {}, ()) for name, key in (("main", "s1.w1"), ("a-1", "s1.w1.a1"), ("a-2", "s1.w1.a2"))
     )
     return Lane(node, "lane", {}, containers, retry, None)
 
@@ -63,7 +63,7 @@ def end(nodes: Nodes, start: Start, *, failed: int = 0, closed: int = 0, stopped
     """A lane ends: its first action with a code, `main` with another."""
     codes = {"a-1": failed, "a-2": 77 if failed else 0, "main": closed}
     ended = []
-    for container in reversed(start.lane.containers):
+    for container in start.lane.containers:
         name = container_node(start.pod, container.name)
         outcome = Exit(codes[container.name], "text" if codes[container.name] else "", stopped=stopped is not None)
         nodes[name] = container_ended(nodes[name], outcome, LATER, stopped)

@@ -218,8 +218,6 @@ class BenchLane:
         environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start the runner of an action."""
-        if not self.closed_later:
-            (self.folder / f"{workflow_of(key)}.lock").touch()
         text = what if isinstance(what, str) else json.dumps(what)
         return self.start_with(key, [f"--spec={text}", f"--state={self.bench.state}", *flags], environment)
 
@@ -236,6 +234,8 @@ class BenchLane:
 
     def start_with(self, key: str, flags: Sequence[str], environment: Mapping[str, str] | None) -> Process:
         """Start a runner with exactly these flags, besides those that every test needs."""
+        if not self.closed_later:
+            (self.folder / f"{workflow_of(key)}.lock").touch()
         name = f"{self.folder.name}-{key}-{len(self._started)}"
         log = self.bench.folder / f"{name}.termination"
         arguments = [key, *flags, f"--lane={self.folder}", f"--about={self._about}", f"--termination-log={log}"]
