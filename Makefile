@@ -11,7 +11,7 @@ BED := PYTHONPATH=tests $(PYTHON) -m bed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential test-matrix demo demo-failure bench crds docs golden recordings \
+.PHONY: help install fmt lint typecheck test test-fast test-bed test-kind test-differential test-matrix demo demo-failure bench crds chart docs golden recordings \
 	test-api test-cluster verify lock image install-bed bed-build bed-up bed-down bed-status bed-shell clean
 
 help: ## Show this list
@@ -66,9 +66,9 @@ test-differential: install ## Run N generated plans on the local engine and on r
 	@$(BED) check
 	$(if $(N),DRPLAN_DIFFERENTIAL=$(N)) $(PYTEST) -p pytest_kind -m bed tests/cluster/test_cluster_differential.py
 
-test-matrix: install ## Kill runners at every single write of every type of action, not at a sample of them
+test-matrix: install ## Kill runners and the syncer at every single write, not at a sample of them
 	@$(BED) check
-	DRPLAN_MATRIX=all $(PYTEST) -m bed tests/api/test_api_crash_matrix.py
+	DRPLAN_MATRIX=all $(PYTEST) -m bed tests/api/test_api_crash_matrix.py tests/api/test_syncer_kills.py
 
 demo: install ## Run a switchover in front of you, show that traffic moved, and revert it
 	@$(BIN)/python -m examples.demo
@@ -82,6 +82,9 @@ bench: install ## Measure against peers in one run; fails when a figure is misse
 crds: install ## Write crds/ from compiler/model
 	$(BIN)/python -m compiler.crds
 
+chart: crds ## Write the templates of the Helm chart from deploy/syncer and deploy/components
+	$(BIN)/python -m deploy.chart
+
 docs: install ## Write the generated tables in docs/
 	$(BIN)/python -m docs.generate
 
@@ -91,9 +94,9 @@ golden: install ## Write the golden files anew; review them as a diff
 recordings: install ## Record anew what runs on a real Argo leave behind (root on Linux); then `make golden`
 	DRPLAN_RECORD=1 $(BIN)/python -m pytest -q -p pytest_kind -m bed tests/cluster/test_cluster_recordings.py
 
-verify: crds docs golden ## Generate everything and fail when something differs from what is committed
-	@git diff --exit-code -- crds docs tests/golden tests/recordings || (echo "generated files differ: commit them"; exit 1)
-	@test -z "$$(git status --porcelain -- crds docs tests/golden tests/recordings)" || (git status --short -- crds docs tests/golden tests/recordings; exit 1)
+verify: crds chart docs golden ## Generate everything and fail when something differs from what is committed
+	@git diff --exit-code -- crds deploy docs tests/golden tests/recordings || (echo "generated files differ: commit them"; exit 1)
+	@test -z "$$(git status --porcelain -- crds deploy docs tests/golden tests/recordings)" || (git status --short -- crds deploy docs tests/golden tests/recordings; exit 1)
 
 image: install ## Build the image of runner and syncer as an OCI archive, without Docker
 	$(BIN)/python -m deploy.image

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 MEASUREMENTS = tuple(
-    f"benchmarks.{name}" for name in ("compile_bench", "fold_bench", "startup_bench", "runner_bench", "lanes")
+    f"benchmarks.{name}"
+    for name in ("compile_bench", "fold_bench", "startup_bench", "runner_bench", "syncer_bench", "lanes")
 )
 
 

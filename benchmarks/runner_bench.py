@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from bed import build, lifecycle, requirements  # noqa: E402
 from bed.state import Tier  # noqa: E402
+from benchmarks.processes import cpu_so_far, memory  # noqa: E402
 from runner.vocabulary import GROUP  # noqa: E402
 from support.api_actions import ActionBench, config, resource  # noqa: E402
 from support.api_admin import Administrator  # noqa: E402
@@ -43,7 +43,6 @@ MOST_MEMORY = 12.0
 MOST_IDLE = 1.0
 SETTLED = 2.0
 WATCHED = 5.0
-TICKS = os.sysconf("SC_CLK_TCK")
 PYTHON_CLIENT = """
 import sys
 import kubernetes
@@ -138,12 +137,12 @@ class Measurement:
         made = {**self._specs[name](0), "after": ["a9"]}
         process = self._bench.start(made, self._bench.run(), port=proxy.port, environment={"DRPLAN_START_WAIT": "1h"})
         time.sleep(SETTLED)
-        begun, before = time.monotonic(), _cpu_so_far(process.pid)
+        begun, before = time.monotonic(), cpu_so_far(process.pid)
         time.sleep(WATCHED)
-        used = (_cpu_so_far(process.pid) - before) / (time.monotonic() - begun) * 100
-        memory = _memory(process.pid)
+        used = (cpu_so_far(process.pid) - before) / (time.monotonic() - begun) * 100
+        kinds = memory(process.pid)
         process.kill()
-        return Waiting(memory["Rss"], memory["Pss"], used, len(proxy.asked))
+        return Waiting(kinds["Rss"], kinds["Pss"], used, len(proxy.asked))
 
     def _peer(self, command: Sequence[str], *, given: str = "") -> Cost:
         before = len(self._proxy.asked)
@@ -166,18 +165,6 @@ def _ended(pid: int) -> float:
     if status:
         raise RuntimeError(f"process {pid} ended with exit code {os.waitstatus_to_exitcode(status)}")
     return (usage.ru_utime + usage.ru_stime) * 1000
-
-
-def _cpu_so_far(pid: int) -> float:
-    """Seconds of CPU of a process that runs."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _memory(pid: int) -> Mapping[str, float]:
-    """Memory of a process in MiB, as the kernel tells it."""
-    told = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return {name: int(size) / 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB$", told, re.MULTILINE)}
 
 
 def measure() -> tuple[dict[str, Cost], dict[str, Waiting]]:

@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from syncer.admission.serving import serving as serving_admission
@@ -34,6 +35,7 @@ from syncer.kube.resources import Key
 from syncer.manifest_values import ManifestValues
 from syncer.metrics import Metrics
 from syncer.observed import Observed
+from syncer.records import Record
 from syncer.settings import Settings
 from syncer.writing import Writer
 
@@ -78,9 +80,10 @@ class App:
         self.recorder = Recorder(client, controller=AGENT, instance=settings.identity, metrics=self.metrics)
         self.writer = Writer(client, self.observed, check=self.leader.check)
         self._queue: WorkQueue[Key] = WorkQueue("executions", metrics=self.metrics)
-        preparer = Preparer(client, self.observed, manifest_values=ManifestValues(client))
+        defaults = Path(settings.runner_defaults) if settings.runner_defaults else None
+        preparer = Preparer(client, self.observed, manifest_values=ManifestValues(client), runner_defaults=defaults)
         gatherer = Gatherer(client, self.observed, preparer, drain_limit=settings.drain_timeout)
-        reporter = Reporter(self.recorder.record, self.metrics)
+        self._reporter = reporter = Reporter(self.recorder.record, self.metrics)
         self._executions = Executions(
             self.observed,
             gatherer,
@@ -89,11 +92,12 @@ class App:
             reporter=reporter,
         )
         self._executions.follow(self._queue)
+        self.observed.records.on_change(lambda _key, old, new: self._saw_record(old, new))
         self.metrics.executions_running(self._executions.count_running)
         self._others = [
             self._controller("plans", Plans(self.observed, self.writer)),
             self._controller("workflows", Workflows(self.observed, self.writer)),
-            self._controller("templates", Templates(self.observed, self.writer)),
+            self._controller("templates", Templates(self.observed, self.writer, runner_defaults=defaults)),
             self._controller("limits", Limits(self.observed, self.writer)),
         ]
 
@@ -117,6 +121,11 @@ class App:
             await self.observed.wait()
             _log.info("everything is in view")
             await self.leader.run(self._lead)
+
+    def _saw_record(self, old: Record | None, new: Record | None) -> None:
+        """Every replica sees it, and one counts it."""
+        if self.leader.leading:
+            self._reporter.saw_record(old, new)
 
     def _is_ready(self) -> bool:
         return self.observed.synced

@@ -28,6 +28,7 @@ from compiler.model.names import (
 from syncer.kube.client import Client
 from syncer.kube.errors import AlreadyExists, NotFound
 from syncer.kube.resources import CONFIG_MAPS, Key
+from syncer.writing import Writer
 
 Object = dict[str, Any]
 
@@ -94,14 +95,14 @@ def snapshot_maps(
     return found, made[::-1]
 
 
-async def keep(client: Client, maps: Iterable[Object], *, uid: str) -> None:
+async def keep(writer: Writer, maps: Iterable[Object], *, uid: str) -> None:
     """Write ConfigMaps; one that is there with the same content is written.
 
     One with another content is of an attempt that did not come to its end, before the plan changed: nothing has read
     it, because the first part of the snapshot was not there.
 
     Args:
-        client: the API server.
+        writer: writes.
         maps: what to write, in order.
         uid: uid of the execution that they belong to.
 
@@ -111,15 +112,15 @@ async def keep(client: Client, maps: Iterable[Object], *, uid: str) -> None:
     for wanted in maps:
         key = Key(wanted["metadata"]["namespace"], wanted["metadata"]["name"])
         try:
-            await client.create(CONFIG_MAPS, key.namespace, wanted)
+            await writer.create(CONFIG_MAPS, key.namespace, wanted)
         except AlreadyExists:
-            found = (await client.get(CONFIG_MAPS, key, metadata_only=True)).object["metadata"]
+            found = (await writer.client.get(CONFIG_MAPS, key, metadata_only=True)).object["metadata"]
             if _hashes(found) == _hashes(wanted["metadata"]):
                 continue
             if (found.get("labels") or {}).get(LABEL_EXECUTION_UID) != uid:
                 raise
-            await client.delete(CONFIG_MAPS, key, uid=found["uid"])
-            await client.create(CONFIG_MAPS, key.namespace, wanted)
+            await writer.delete(CONFIG_MAPS, key, uid=found["uid"])
+            await writer.create(CONFIG_MAPS, key.namespace, wanted)
 
 
 async def kept(client: Client, *, namespace: str, uid: str) -> tuple[SnapshotRef, Snapshot] | None:

@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from compiler.graph.forward import builtins
 from compiler.graph.json_path import JsonPathError
 from compiler.graph.json_path import parse as parse_json_path
 from compiler.graph.parameters import RESERVED_MODE, parameter_id, resolved_parameters
 from compiler.graph.snapshot import Snapshot
 from compiler.graph.text import Placeholder, PlaceholderKind, render
+from compiler.graph.uses import builtins
 from compiler.model.names import RUNNER_SERVICE_ACCOUNT
 from compiler.model.parameters import ManifestRef, Parameter
 from compiler.model.phases import ConditionReason, Mode, ParameterSource, Select

@@ -40,6 +40,8 @@ class Metrics(kube.Metrics):
         )
         self._actions = self._counter("drplan_actions_total", "Ended actions", "type", "phase")
         self._failures = self._counter("drplan_action_failures_total", "Failed actions", "type", "reason")
+        self._takeovers = self._counter("drplan_takeovers_total", "Actions taken over from a pod that was lost")
+        self._replays = self._counter("drplan_replays_total", "Actions that had ended and were not done again")
         self._unknown = self._counter("drplan_unknown_actions_total", "Actions with an unknown outcome")
         self._running = self._gauge("drplan_executions_running", "Executions that have begun and not ended")
         self._written = self._counter("drplan_status_write_bytes_total", "Bytes of statuses written")
@@ -50,6 +52,7 @@ class Metrics(kube.Metrics):
             "drplan_admission_total", "Answered admission reviews", "kind", "operation", "allowed"
         )
         self._halts = self._counter("drplan_halts_total", "Halts put into fences", "scope")
+        self._lost = self._counter("drplan_history_lost_total", "Executions that went without an end in any history")
         self._ratio = self._gauge(
             "drplan_history_cancelled_ratio", "Cancelled among a plan's history", "namespace", "plan"
         )
@@ -131,6 +134,14 @@ class Metrics(kube.Metrics):
         """Have the running executions counted whenever somebody asks."""
         self._running.set_function(count)
 
+    def taken_over(self, count: int) -> None:
+        """Actions were taken over by other pods."""
+        self._takeovers.inc(count)
+
+    def replayed(self, count: int) -> None:
+        """Actions did nothing, because their records had their ends."""
+        self._replays.inc(count)
+
     def ended(self, execution: Mapping[str, Any], status: Mapping[str, Any], *, seconds: float | None) -> None:
         """An execution has ended."""
         operation = execution["spec"]["operationType"]
@@ -149,6 +160,10 @@ class Metrics(kube.Metrics):
                         self._unknown.inc()
         for labels, count in counts.items():
             self._actions.labels(*labels).inc(count)
+
+    def history_lost(self) -> None:
+        """An execution went, and its end is in no history."""
+        self._lost.inc()
 
     def history(self, namespace: str, plan: str, entries: Iterable[Mapping[str, Any]]) -> None:
         """The history of a plan was written."""

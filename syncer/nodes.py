@@ -105,6 +105,7 @@ class Metadata(_Read):
     name: str = ""
     namespace: str = ""
     uid: str = ""
+    resource_version: str = ""
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     creation_timestamp: str | None = None
@@ -122,6 +123,12 @@ class Arguments(_Read):
     """What the Workflow was started with."""
 
     parameters: list[ArgumentParameter] | None = None
+
+
+class StoredSpec(_Read):
+    """Spec of the WorkflowTemplate that a Workflow was made from, as Argo keeps it, without its templates."""
+
+    arguments: Arguments | None = None
 
 
 class Spec(_Read):
@@ -150,6 +157,7 @@ class Status(_Read):
     nodes: dict[str, Node] | None = None
     compressed_nodes: str = ""
     offload_node_status_version: str = ""
+    stored_workflow_template_spec: StoredSpec | None = None
     conditions: list[Condition] | None = None
 
 
@@ -176,10 +184,12 @@ class Workflow(_Read):
         return self.status.phase in OPEN_PHASES and self.status.message.startswith("Waiting for")
 
     def argument(self, name: str) -> str | None:
-        """Value of a parameter that it was started with."""
-        for parameter in (self.spec.arguments and self.spec.arguments.parameters) or ():
-            if parameter.name == name:
-                return parameter.value
+        """Value of a parameter that it was started with: its own, or that of the WorkflowTemplate it was made from."""
+        stored = self.status.stored_workflow_template_spec
+        for arguments in (self.spec.arguments, stored and stored.arguments):
+            for parameter in (arguments and arguments.parameters) or ():
+                if parameter.name == name:
+                    return parameter.value
         return None
 
 

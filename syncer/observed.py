@@ -19,6 +19,7 @@ from syncer.kube.informer import Informer
 from syncer.kube.metrics import Metrics
 from syncer.kube.resources import ARGO_WORKFLOWS, EXECUTIONS, PLANS, RECORDS, WORKFLOWS, Key
 from syncer.nodes import LABEL_COMPLETED, Unreadable, Workflow, read_workflow
+from syncer.records import is_final
 
 Object = dict[str, Any]
 
@@ -45,7 +46,7 @@ class Observed:
         plans: every DRPlan.
         workflows: every DRWorkflow.
         executions: every DRPlanExecution.
-        records: every DRActionRecord.
+        records: DRActionRecords of executions whose end is not recorded.
         runs: Argo Workflows of plans that are not final.
         reopened: those that are final and that Argo has begun to run again; none, as a rule.
 
@@ -76,8 +77,8 @@ class Observed:
         )
         self.records = Informer(
             client,
-            Selection(RECORDS, namespace),
-            read_record,
+            Selection(RECORDS, namespace, labels=f"!{LABEL_FINAL}"),
+            _live_record,
             indexers={BY_EXECUTION: _uid_of_record, BY_RUN: _run_of_record},
             metrics=metrics,
         )
@@ -92,7 +93,7 @@ class Observed:
         self.reopened = Informer(
             client,
             Selection(ARGO_WORKFLOWS, namespace, labels=reopened),
-            _read_run,
+            _reopened_run,
             indexers={BY_PLAN: _plan_of_run, BY_EXECUTION: _uid_of_run},
             page=_RUN_PAGE,
             metrics=metrics,
@@ -146,7 +147,7 @@ class Observed:
         return self.plans.by_index(BY_WORKFLOW, f"{namespace}/{workflow}")
 
     def records_of(self, uid: str) -> dict[str, Object]:
-        """The records of an execution by action key, without the images in them."""
+        """The records of an execution by action key, without the images in them; none once its end is recorded."""
         return {record["spec"]["key"]: record for record in self.records.by_index(BY_EXECUTION, uid)}
 
     def records_of_run(self, uid: str) -> dict[str, Object]:
@@ -193,6 +194,12 @@ def read_record(raw: bytes | msgspec.Raw) -> Object:
     return record
 
 
+def _live_record(raw: msgspec.Raw) -> Object | None:
+    """Read a record; None for one that was final before, or is since our own write."""
+    record = read_record(raw)
+    return None if is_final(record) else record
+
+
 def _plain(raw: bytes | msgspec.Raw) -> Object:
     read: Object = msgspec.json.decode(raw)
     read["metadata"].pop("managedFields", None)
@@ -202,6 +209,12 @@ def _plain(raw: bytes | msgspec.Raw) -> Object:
 def _run(raw: msgspec.Raw) -> Workflow | None:
     read = _read_run(raw)
     return None if LABEL_FINAL in (read.metadata.labels or {}) else read
+
+
+def _reopened_run(raw: msgspec.Raw) -> Workflow | None:
+    read = _read_run(raw)
+    labels = read.metadata.labels or {}
+    return read if LABEL_FINAL in labels and labels.get(LABEL_COMPLETED) != ANNOTATION_TRUE else None
 
 
 def _read_run(raw: msgspec.Raw) -> Workflow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compiler.model.names import LABEL_FINAL
 from compiler.model.phases import RecordPhase
 
 Record = Mapping[str, Any]
@@ -17,6 +18,11 @@ BAD = frozenset({RecordPhase.FAILED, RecordPhase.UNKNOWN})
 def state_of(record: Record) -> Mapping[str, Any]:
     """State of a record; empty when it has none."""
     return record.get("state") or {}
+
+
+def is_final(record: Record) -> bool:
+    """Whether a record is of an execution whose end is recorded, so that nothing will happen to it any more."""
+    return LABEL_FINAL in ((record.get("metadata") or {}).get("labels") or {})
 
 
 def is_started(state: Mapping[str, Any]) -> bool:
@@ -34,6 +40,15 @@ def is_stale(state: Mapping[str, Any], generation: tuple[int, int] | None) -> bo
     if generation is None or state.get("phase") == RecordPhase.SUCCEEDED:
         return False
     return generation_of(state) < generation
+
+
+def takeovers(before: Record, after: Record) -> int:
+    """How many times another pod has taken an action over from one that was lost, between two states of its record."""
+    return max(_attempt(after) - _attempt(before), 0)
+
+
+def _attempt(record: Record) -> int:
+    return int((state_of(record).get("holder") or {}).get("attempt") or 0)
 
 
 def has_taken_effect(state: Mapping[str, Any]) -> bool:

@@ -33,6 +33,7 @@ class Settings:
         health_address: where `/healthz`, `/readyz` and `/metrics` are served, `host:port`.
         webhook_address: where admission is served, `host:port`; empty for not at all.
         webhook_certificates: folder with `tls.crt` and `tls.key`; empty for a self-signed certificate.
+        runner_defaults: folder of what holds for the runners of all namespaces; empty for nothing.
         drain_timeout: how long the actions of an execution that is deleted may take to end.
         workers: how many plans are worked on at once.
         identity: who this process is among its replicas.
@@ -45,6 +46,7 @@ class Settings:
     health_address: str = ":8080"
     webhook_address: str = ""
     webhook_certificates: str = ""
+    runner_defaults: str = ""
     drain_timeout: timedelta = timedelta(minutes=5)
     workers: int = 4
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4()}")

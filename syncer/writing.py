@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from compiler.model.names import LABEL_FINAL
 from syncer.kube.client import Client
 from syncer.kube.errors import NotFound
 from syncer.kube.informer import Informer
@@ -20,7 +21,7 @@ _STATUS = "status"
 
 
 class Writer:
-    """Writes objects that are in view.
+    """Writes objects, most of which are in view.
 
     Args:
         client: the API server.
@@ -31,6 +32,7 @@ class Writer:
     def __init__(self, client: Client, observed: Observed, *, check: Callable[[], None]) -> None:
         self.client = client
         self._check = check
+        self._reopened = observed.reopened
         self._informers: Mapping[Resource, Informer[Any]] = {
             PLANS: observed.plans,
             WORKFLOWS: observed.workflows,
@@ -56,22 +58,41 @@ class Writer:
         """Create an object."""
         self._check()
         reply = await self.client.create(resource, namespace, value)
-        self._informers[resource].wrote(reply.body)
+        if resource in self._informers:
+            self._informers[resource].wrote(reply.body)
 
-    async def patch_run(self, namespace: str, name: str, *, uid: str, patch: Object) -> None:
-        """Merge a patch into an Argo Workflow, which Argo may be changing meanwhile, if it is still that one."""
+    async def patch_run(
+        self, namespace: str, name: str, *, uid: str, patch: Object, resource_version: str = ""
+    ) -> None:
+        """Merge a patch into an Argo Workflow, which Argo may be changing meanwhile, if it is still that one.
+
+        Args:
+            namespace: its namespace.
+            name: its name.
+            uid: what it must be.
+            patch: what changes.
+            resource_version: the version that it must still be; empty where Argo's own changes do not matter.
+        """
         self._check()
         metadata = {**patch.get("metadata", {}), "uid": uid}
-        reply = await self.client.merge_patch(ARGO_WORKFLOWS, Key(namespace, name), {**patch, "metadata": metadata})
-        self._informers[ARGO_WORKFLOWS].wrote(reply.body)
+        reply = await self.client.merge_patch(
+            ARGO_WORKFLOWS, Key(namespace, name), {**patch, "metadata": metadata}, resource_version=resource_version
+        )
+        for informer in (self._informers[ARGO_WORKFLOWS], self._reopened):
+            informer.wrote(reply.body)
 
     async def touch(self, resource: Resource, key: Key, patch: Object) -> bool:
-        """Merge a patch into the metadata of an object that need not exist; tells whether it does."""
+        """Merge a patch into the metadata of an object that need not exist; tells whether it does.
+
+        One that says from now on that it is final is in view no more.
+        """
         self._check()
         try:
-            await self.client.merge_patch(resource, key, {"metadata": patch}, metadata_only=True)
+            reply = await self.client.merge_patch(resource, key, {"metadata": patch}, metadata_only=True)
         except NotFound:
             return False
+        if LABEL_FINAL in patch.get("labels", ()):
+            self._informers[resource].wrote(reply.body)
         return True
 
     async def apply(self, resource: Resource, key: Key, value: Object) -> None:

@@ -118,7 +118,9 @@ def _deletion(entry: Listed) -> Listed:
         ActionType.HELM_CHART: "helm_chart",
         ActionType.SUBSCRIPTION: "subscription",
     }[action.type]
-    block = getattr(action, field).model_copy(update={"operation": Operation.DELETE, "spec": None})
+    block = getattr(action, field)
+    if block is not None:
+        block = block.model_copy(update={"operation": Operation.DELETE, "spec": None})
     changed = action.model_copy(
         update={
             "name": f"delete-{action.name}",

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from compiler.graph.facts import known_names
 from compiler.graph.snapshot import Snapshot, WorkflowId, workflow_ref
-from compiler.graph.text import PlaceholderKind, in_value
 from compiler.model.names import KIND_EXECUTION, PARAMETER_NAME
 from compiler.model.parameters import Parameter
 from compiler.model.phases import ParameterSource, ParameterType
@@ -175,21 +175,6 @@ def _required_without_value(
                 f'parameter "{parameter.name}" of workflow {workflow.metadata.name} is required and has no value; '
                 "set it in the stage, in globalParams or in the execution",
             )
-
-
-def used_in(value: Any) -> set[str]:
-    """Names of the parameters that a JSON-shaped value has placeholders for."""
-    return {found.name for _, found in in_value(value) if found.kind is PlaceholderKind.PARAMETER}
-
-
-def known_names(workflow: DRWorkflow) -> set[str]:
-    """Names of the parameters that a workflow declares or uses (its conditions included)."""
-    declared = {parameter.name for parameter in workflow.spec.parameters or ()}
-    actions = [action.model_dump(by_alias=True, exclude_unset=True) for action in workflow.spec.actions]
-    used = used_in(actions)
-    for action in actions:
-        used.update(re.findall(r"params\.([A-Za-z][A-Za-z0-9_-]*)", action.get("when") or ""))
-    return declared | used
 
 
 def unknown(snapshot: Snapshot) -> list[Violation]:

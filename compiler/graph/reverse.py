@@ -14,13 +14,14 @@ from typing import Any
 
 from compiler.graph import conditions, order
 from compiler.graph.deletion import Listed, listed_actions, operation_of
-from compiler.graph.forward import ROLLBACK_HOOKS, builtins, forward_graph
+from compiler.graph.forward import forward_graph
 from compiler.graph.outputs import look_up
 from compiler.graph.parameters import RESERVED_MODE, Value, execution_ref, parameter_id, resolve
 from compiler.graph.snapshot import RevertInput, Snapshot, TargetAction, WorkflowId, workflow_ref
 from compiler.graph.spec import Frame, Scope, Specified, specify, with_after
 from compiler.graph.text import Part
 from compiler.graph.tree import Action, Decided, Graph, Stage, WorkflowUse
+from compiler.graph.uses import ROLLBACK_HOOKS, builtins
 from compiler.model.actions import Action as ActionModel
 from compiler.model.names import action_key, local_key
 from compiler.model.phases import (

@@ -10,11 +10,12 @@ only joins the parts of a hole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.graph.durations import parse_duration
+from compiler.graph.facts import Remembered, texts_of
 from compiler.graph.parameters import Value
 from compiler.graph.text import (
     OutputHole,
@@ -23,6 +24,7 @@ from compiler.graph.text import (
     PlaceholderKind,
     SecretHole,
     hole_parts,
+    key_with_a_hole,
     pointer,
     render_value,
 )
@@ -173,9 +175,9 @@ def specify(action: ActionModel, *, ref: ObjectRef, path: Path, frame: Frame, sc
     """
     rendering = _Rendering(ref, path, scope)
     name = action.type.block
-    model = getattr(action, _ATTRIBUTES[action.type])
+    model = action.block
     if model is None:
-        rendering.refuse((), f"action '{action.name}': the block {name} is missing")
+        rendering.refuse((), _block_missing(action))
         return Specified({}, "", (), (), tuple(rendering.violations))
     block = model.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     operation = _operation(action)
@@ -205,6 +207,49 @@ def specify(action: ActionModel, *, ref: ObjectRef, path: Path, frame: Frame, sc
         dict.fromkeys(part["output"] for hole in spec["holes"] for part in hole["parts"] if _is_output(part))
     )
     return Specified(spec, operation, tuple(rendering.secrets.values()), sources, tuple(rendering.violations))
+
+
+_NOTHING = Scope({}, {}, OutputHole)
+
+
+def faults(action: ActionModel, *, ref: ObjectRef, path: Path, scope: Scope | None) -> Iterable[Violation]:
+    """What `specify` says is wrong with an action, without rendering it.
+
+    Args:
+        action: the action.
+        ref: the object that it stands in.
+        path: where in that object.
+        scope: what its placeholders can name; None when everything that it names is known to be there.
+    """
+    rendering = _Rendering(ref, path, scope or _NOTHING)
+    name = action.type.block
+    model = action.block
+    if model is None:
+        rendering.refuse((), _block_missing(action))
+        return rendering.violations
+    for text in texts_of(model).texts if scope is not None else ():
+        at = (name, *text.path)
+        parts = [rendering.resolve(at, each) for each in text.placeholders if each.kind is not PlaceholderKind.ESCAPE]
+        if text.is_key and not all(isinstance(part, str) for part in parts):
+            rendering.refuse((name,), key_with_a_hole(text.text))
+            break
+    for at, message in _timing_faults(action):
+        rendering.refuse(at, message)
+    return rendering.violations
+
+
+def _find_timing_faults(action: ActionModel) -> tuple[tuple[Path, str], ...]:
+    rendering = _Rendering(_NOWHERE, (), _NOTHING)
+    _timing(rendering, action)
+    return tuple((found.path, found.message) for found in rendering.violations)
+
+
+_NOWHERE = ObjectRef("", "", "")
+_timing_faults: Callable[[ActionModel], tuple[tuple[Path, str], ...]] = Remembered(_find_timing_faults)
+
+
+def _block_missing(action: ActionModel) -> str:
+    return f"action '{action.name}': the block {action.type.block} is missing"
 
 
 def _is_output(part: Any) -> bool:
@@ -253,8 +298,8 @@ def _operation(action: ActionModel) -> str:
         return str((action.http and action.http.method) or HttpMethod.GET)
     if action.type is ActionType.JOB:
         return str(Operation.CREATE)
-    block = getattr(action, _ATTRIBUTES[action.type])
-    return str(block.operation or Operation.CREATE)
+    block = action.block
+    return str(getattr(block, "operation", None) or Operation.CREATE)
 
 
 def _idempotent(action: ActionModel) -> bool:
@@ -274,32 +319,6 @@ def _cluster_options(action: ActionModel) -> dict[str, Any]:
     return options
 
 
-_ATTRIBUTES = {
-    ActionType.HTTP: "http",
-    ActionType.JOB: "job",
-    ActionType.LOCALIZATION: "localization",
-    ActionType.GLOBALIZATION: "globalization",
-    ActionType.HELM_CHART: "helm_chart",
-    ActionType.SUBSCRIPTION: "subscription",
-    ActionType.KUBERNETES_RESOURCE: "resource",
-}
-
-
 def with_after(spec: Mapping[str, Any], after: tuple[str, ...]) -> dict[str, Any]:
     """Put the predecessors into a spec, as local keys."""
     return {**spec, "after": [local_key(key) for key in after]}
-
-
-def output_part(known: Mapping[str, str]) -> Callable[[str, str], Part]:
-    """`Scope.output` of a forward run.
-
-    Args:
-        known: local keys of the actions that an action may ask, by name.
-    """
-
-    def part(action: str, path: str) -> Part:
-        if action not in known:
-            raise LookupError(f'"{action}" is no action of this workflow that has run before this one')
-        return OutputHole(known[action], path)
-
-    return part

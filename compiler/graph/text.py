@@ -201,8 +201,13 @@ def _render_key(
 ) -> str:
     parts = render(key, lambda found: resolve((*path, key), found))
     if len(parts) != 1 or not isinstance(parts[0], str):
-        raise ValueError(f'the key "{key}" cannot take an output or a Secret')
+        raise ValueError(key_with_a_hole(key))
     return parts[0]
+
+
+def key_with_a_hole(key: str) -> str:
+    """Say what is wrong with a key that takes what only the runner will know."""
+    return f'the key "{key}" cannot take an output or a Secret'
 
 
 def hole_parts(parts: tuple[Part, ...], variable: Callable[[SecretHole], SecretRef]) -> list[Any]:

@@ -5,6 +5,7 @@ Texts in a block may hold placeholders such as `$(params.region)` and `$(outputs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -170,6 +171,18 @@ Block = (
 """The configuration of an action, by its type."""
 
 
+BLOCK_ATTRIBUTES: Mapping[ActionType, str] = {
+    ActionType.HTTP: "http",
+    ActionType.JOB: "job",
+    ActionType.LOCALIZATION: "localization",
+    ActionType.GLOBALIZATION: "globalization",
+    ActionType.HELM_CHART: "helm_chart",
+    ActionType.SUBSCRIPTION: "subscription",
+    ActionType.KUBERNETES_RESOURCE: "resource",
+}
+"""Attribute of an action that holds the block of a type."""
+
+
 class Action(Model):
     """One step of a workflow."""
 
@@ -224,16 +237,8 @@ class Action(Model):
     @property
     def block(self) -> Block | None:
         """The configuration that the action's type asks for; None when it is missing."""
-        blocks: dict[ActionType, Block | None] = {
-            ActionType.HTTP: self.http,
-            ActionType.JOB: self.job,
-            ActionType.LOCALIZATION: self.localization,
-            ActionType.GLOBALIZATION: self.globalization,
-            ActionType.HELM_CHART: self.helm_chart,
-            ActionType.SUBSCRIPTION: self.subscription,
-            ActionType.KUBERNETES_RESOURCE: self.resource,
-        }
-        return blocks[self.type]
+        block: Block | None = getattr(self, BLOCK_ATTRIBUTES[self.type])
+        return block
 
     def read_rollback(self) -> Action | None:
         """Read the custom rollback as an action; it need not repeat the name and type of the action that it undoes.

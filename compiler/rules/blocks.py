@@ -7,6 +7,7 @@ from typing import Any
 
 from compiler.graph.text import placeholders
 from compiler.model.actions import (
+    BLOCK_ATTRIBUTES,
     GlobalizationAction,
     HelmChartAction,
     JobAction,
@@ -43,7 +44,7 @@ def block_ignored(site: Site) -> Iterator[Violation]:
         return
     given = site.action.model_fields_set
     for other in ActionType:
-        attribute = ATTRIBUTES[other]
+        attribute = BLOCK_ATTRIBUTES[other]
         if other is not site.type and attribute in given and getattr(site.action, attribute) is not None:
             yield site.warning((other.block,), f"the block {other.block} is ignored: the action is of type {site.type}")
 
@@ -164,16 +165,5 @@ _CHECKS: dict[ActionType, Callable[[Site, Any], Iterator[Violation]]] = {
     ActionType.SUBSCRIPTION: _subscription,
     ActionType.KUBERNETES_RESOURCE: _kubernetes_resource,
 }
-
-ATTRIBUTES: dict[ActionType, str] = {
-    ActionType.HTTP: "http",
-    ActionType.JOB: "job",
-    ActionType.LOCALIZATION: "localization",
-    ActionType.GLOBALIZATION: "globalization",
-    ActionType.HELM_CHART: "helm_chart",
-    ActionType.SUBSCRIPTION: "subscription",
-    ActionType.KUBERNETES_RESOURCE: "resource",
-}
-"""Attribute of an action's model that holds the block of a type."""
 
 RULES = (type_unsupported, block_missing, block_ignored, block_incomplete)

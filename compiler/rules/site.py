@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from compiler.graph.text import Placeholder, in_value
+from compiler.graph.facts import Remembered, texts_of
+from compiler.graph.text import Placeholder
 from compiler.model.actions import Action, Block
 from compiler.model.phases import ActionType, HookType
 from compiler.model.workflow import DRWorkflow
@@ -71,7 +72,7 @@ def sites(workflow: DRWorkflow) -> Iterator[Site]:
         path = (*ACTIONS, index)
         site = Site(workflow, action, path, f"action[{index}] '{action.name}'", index)
         yield site
-        rollback = _rollback(action)
+        rollback = rollback_of(action)
         if rollback is not None:
             yield Site(workflow, rollback, (*path, ROLLBACK), f"{site.label} rollback", index, is_rollback=True)
 
@@ -86,10 +87,15 @@ def _rollback(action: Action) -> Action | None:
         return lenient.read(Action, {"name": action.name, "type": str(action.type), **action.rollback})
 
 
+rollback_of: Callable[[Action], Action | None] = Remembered(_rollback)
+"""The custom rollback of an action as it was read, if it has one."""
+
+
 def block_placeholders(site: Site) -> Iterator[tuple[Path, Placeholder]]:
     """All placeholders in the block of an action, with their paths in the action."""
     if site.type is None or site.block is None:
         return
-    block = site.block.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
-    for path, found in in_value(block):
-        yield (site.type.block, *path), found
+    for text in texts_of(site.block).texts:
+        path = site.type.block, *text.path
+        for found in text.placeholders:
+            yield path, found

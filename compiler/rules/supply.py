@@ -20,7 +20,7 @@ from compiler.model.execution import DRPlanExecution
 from compiler.model.phases import ActionType, OperationType, ParameterSource, ParameterType
 from compiler.model.plan import DRPlan
 from compiler.model.workflow import DRWorkflow
-from compiler.problems import Path, Refused, Severity, Violation
+from compiler.problems import Path, Severity, Violation
 from compiler.rules.base import Context, error, key_of, ref_of, warning
 from compiler.rules.plan import workflow_key
 from compiler.rules.site import Site, block_placeholders, sites
@@ -169,21 +169,18 @@ def mode_missing(execution: DRPlanExecution, context: Context) -> Iterator[Viola
 
 
 def refused(execution: DRPlanExecution, context: Context) -> Iterator[Violation]:
-    """Build the graph of an execution whose objects keep all other rules, and say what refuses it."""
+    """Say what refuses the graph of an execution whose objects keep all other rules."""
     snapshot = snapshot_of(execution, context)
     if snapshot is None:
         return
-    from compiler.graph.forward import forward_graph
+    from compiler.graph.forward import refusals
 
-    try:
-        forward_graph(snapshot)
-    except Refused as refusal:
-        for found in refusal.violations:
-            if found.ref == ref_of(execution):
-                yield found
-            else:
-                place = f"{found.ref} {dotted(found.path)}".rstrip()
-                yield replace(found, ref=ref_of(execution), path=("spec",), message=f"{found.message} ({place})")
+    for found in refusals(snapshot):
+        if found.ref == ref_of(execution):
+            yield found
+        else:
+            place = f"{found.ref} {dotted(found.path)}".rstrip()
+            yield replace(found, ref=ref_of(execution), path=("spec",), message=f"{found.message} ({place})")
 
 
 def snapshot_of(execution: DRPlanExecution, context: Context) -> Snapshot | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compiler.graph import order
+from compiler.graph.facts import Earlier
 from compiler.graph.text import PlaceholderKind
 from compiler.model.phases import ActionType
 from compiler.model.workflow import DRWorkflow
@@ -80,43 +81,31 @@ def parameters_invalid(workflow: DRWorkflow, _: Context) -> Iterator[Violation]:
 
 def outputs_unreachable(workflow: DRWorkflow, _: Context) -> Iterator[Violation]:
     """An action can use outputs of actions that have run before it; a rollback and its hooks those of all actions."""
-    earlier = _ancestors(workflow)
-    if earlier is None:
-        return
     actions = workflow.spec.actions
-    everything = set(range(len(actions)))
+    names = [member.name for member in actions]
+    after = order.edges(names, [member.depends_on for member in actions])
+    if order.cycle(after) is not None:
+        return
+    earlier = Earlier.of(names, after)
     for site in sites(workflow):
-        known = everything if site.is_rollback or site.is_rollback_hook else earlier[site.index]
-        types = {actions[index].name: str(actions[index].type) for index in sorted(known)}
+        everything = site.is_rollback or site.is_rollback_hook
         for path, found in block_placeholders(site):
             if found.kind is not PlaceholderKind.OUTPUT:
                 continue
-            fault = _output_fault(found.name, found.path, types)
+            source = earlier.last(found.name) if everything else earlier.find(site.index, found.name)
+            fault = _output_fault(found.name, found.path, None if source is None else str(actions[source].type))
             if fault:
                 yield error(workflow, (*site.path, *path), f"{site.label}: {found.text}: {fault}")
 
 
-def _output_fault(name: str, path: str, types: dict[str, str]) -> str:
-    if name not in types:
+def _output_fault(name: str, path: str, kind: str | None) -> str:
+    if kind is None:
         return f'"{name}" is no action of this workflow that has run before this one'
     first = path.partition(".")[0].partition("[")[0]
-    outputs = _OUTPUTS.get(types[name])
+    outputs = _OUTPUTS.get(kind)
     if outputs is not None and first not in outputs:
-        return f'an action of type {types[name]} has no output "{first}"; it has {listed(outputs, "and")}'
+        return f'an action of type {kind} has no output "{first}"; it has {listed(outputs, "and")}'
     return ""
-
-
-def _ancestors(workflow: DRWorkflow) -> list[set[int]] | None:
-    """For each action the indexes of those that have run before it; None when they form a cycle."""
-    actions = workflow.spec.actions
-    after = order.edges([member.name for member in actions], [member.depends_on for member in actions])
-    if order.cycle(after) is not None:
-        return None
-    found: list[set[int]] = [set() for _ in after]
-    for index in order.topological(after):
-        for before in after[index]:
-            found[index] |= found[before] | {before}
-    return found
 
 
 RULES: tuple[Rule[DRWorkflow], ...] = (

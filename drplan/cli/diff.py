@@ -97,7 +97,7 @@ def _snapshot(state: Path, namespace: str, name: str) -> Snapshot:
 
 def _input(recorded: Snapshot, now: Snapshot, *, mode: str | None, params: Mapping[str, str]) -> ExecutionInput:
     """The execution's own input, without parameters that the plan does not know any more."""
-    from compiler.graph.parameters import known_names
+    from compiler.graph.facts import known_names
     from drplan.inputs import parameters
 
     known = {parameter.name for parameter in now.plan.spec.global_params}

@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,10 +19,14 @@ from drplan.cli.printing import say, tolerant
 from drplan.cli.watch import JSON, NAME, TREE, YAML, exit_code, print_execution
 
 if TYPE_CHECKING:
+    from drplan.cli.places import Folder
     from drplan.engine.api import Engine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Work = Callable[["Engine"], dict[str, Any]]
+
+LOCAL = ("parallelism",)
+"""Parameters of a command that drives an execution that make sense on this machine only."""
 
 
 def output(command: Command) -> Command:
@@ -43,13 +46,12 @@ def parallelism(command: Command) -> Command:
     )(command)
 
 
-def drive(work: Work, *, state: Path, namespace: str, output: str, parallelism: int, told: str = "") -> int:
+def drive(work: Work, *, place: Folder, output: str, parallelism: int, told: str = "") -> int:
     """Do something with the engine and follow what it runs.
 
     Args:
         work: calls the engine, and returns the execution as it is then.
-        state: the state folder.
-        namespace: namespace of plan and execution.
+        place: the state folder, and the namespace of plan and execution.
         output: form of the output; other than a tree it is the final execution and nothing else.
         parallelism: how many workflows run at once.
         told: what to say when another process runs the execution, and was told something.
@@ -63,6 +65,7 @@ def drive(work: Work, *, state: Path, namespace: str, output: str, parallelism: 
     from drplan.view.outline import is_over, phase_of
     from drplan.view.terminal import Screen
 
+    state, namespace = place.state, place.namespace
     screen = Screen.of() if output == TREE else Screen.of(sys.stderr)
     follow = follower(screen.forgiving(), hints=hints(state, namespace))
     with _without_hangups(), advised(state, namespace):

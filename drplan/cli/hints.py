@@ -15,13 +15,14 @@ from compiler.model.phases import Phase
 from drplan.cli.options import DEFAULT_NAMESPACE, DEFAULT_STATE
 
 if TYPE_CHECKING:
+    from drplan.cluster.place import Cluster
     from drplan.view.findings import Hint
     from drplan.view.outline import Outline
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Writes commands for the executions of a namespace in a state folder.
+    """Writes commands for the executions of a namespace, in a state folder or in a cluster.
 
     Attributes:
         program: how this program was called.
@@ -34,15 +35,25 @@ class Typed:
     @classmethod
     def of(cls, state: Path, namespace: str) -> Typed:
         """Write commands for a namespace of a state folder."""
-        context = click.get_current_context(silent=True)
-        program = context.find_root().info_name if context is not None else None
         flags = [] if state == DEFAULT_STATE else ["--state", str(state)]
         flags += [] if namespace == DEFAULT_NAMESPACE else ["-n", namespace]
-        return cls(program or "drplan", tuple(flags))
+        return cls(_program(), tuple(flags))
+
+    @classmethod
+    def at(cls, cluster: Cluster) -> Typed:
+        """Write commands for a cluster."""
+        whole = () if cluster.context or cluster.kubeconfig or not DEFAULT_STATE.is_dir() else ("--cluster",)
+        return cls(_program(), (*whole, *cluster.flags))
 
     def __call__(self, command: str, *arguments: str) -> str:
         """Write a command."""
         return f"{self.program} {command} {shlex.join([*arguments, *self.flags])}".rstrip()
+
+
+def _program() -> str:
+    """How this program was called."""
+    context = click.get_current_context(silent=True)
+    return (context.find_root().info_name if context is not None else None) or "drplan"
 
 
 def abandoned(execution: str, typed: Typed) -> str:
@@ -66,6 +77,18 @@ def hints(state: Path, namespace: str) -> Callable[[Outline], Sequence[Hint]]:
     """Make what gives the commands for an execution in a state folder."""
     typed = Typed.of(state, namespace)
     return lambda outline: _hints(outline, typed)
+
+
+def cluster_hints(cluster: Cluster) -> Callable[[Outline], Sequence[Hint]]:
+    """Make what gives the commands for an execution in a cluster."""
+    typed = Typed.at(cluster)
+    return lambda outline: _hints(outline, typed) if outline.phase.terminal else _live_hints(outline, typed)
+
+
+def _live_hints(outline: Outline, typed: Typed) -> list[Hint]:
+    from drplan.view.findings import Hint
+
+    return [Hint(typed("watch", outline.name), "follow it until it ends")]
 
 
 def _hints(outline: Outline, typed: Typed) -> list[Hint]:

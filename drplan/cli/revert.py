@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from drplan.cli import driving, options
+from drplan.cli import driving, options, places, remote
 from drplan.cli.completion import complete_execution
+from drplan.cluster.place import Cluster
+
+if TYPE_CHECKING:
+    from drplan.cluster.server import Server
+    from drplan.cluster.stages import Wait
 
 
 @click.command("revert")
@@ -21,7 +26,8 @@ from drplan.cli.completion import complete_execution
     help="Undo it although it is not the newest of its plan, or although it is not known what it or its undo did.",
 )
 @driving.parallelism
-@options.state
+@remote.following
+@places.place(local=driving.LOCAL, remote=remote.FOLLOWING)
 @driving.output
 def command(
     execution: str,
@@ -31,23 +37,38 @@ def command(
     *,
     force: bool,
     parallelism: int,
-    state: Path,
-    namespace: str,
+    wait: bool,
+    watch: bool,
+    timeout: str,
+    place: places.Place,
     output: str,
 ) -> int:
     """Undo an execution: what it has done, in reverse, from what was recorded of it.
 
     The plan may have changed since; that does not matter. What is undone already is not undone twice.
     """
+    if isinstance(place, Cluster):
+        cluster, stay = place, remote.Following.of(wait=wait, watch=watch, timeout=timeout)
+
+        async def work(server: Server) -> tuple[dict[str, Any], Wait]:
+            from compiler.model.phases import OperationType
+            from drplan.cluster import wishes
+            from drplan.cluster.stages import Wait
+
+            target = await server.execution(execution)
+            free = await server.new_name(target["spec"]["planRef"], OperationType.REVERT)
+            wish = wishes.revert(name or free, target=target, force=force, params=params, reason=reason)
+            return await server.create(wish, dry_run=False), Wait()
+
+        return remote.asked(cluster, work, output=output, stay=stay, told=lambda made: remote.created(made, cluster))
     from drplan.compiling import located
     from drplan.targets import from_state
 
-    snapshot = from_state(state, namespace, execution, params=params)
+    snapshot = from_state(place.state, place.namespace, execution, params=params)
     with located(None):
         return driving.drive(
             lambda engine: engine.start(snapshot, name=name, force=force, reason=reason),
-            state=state,
-            namespace=namespace,
+            place=place,
             output=output,
             parallelism=parallelism,
         )

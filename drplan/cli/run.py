@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from drplan.cli import driving, options
+from drplan.cli.places import Folder
 from drplan.cli.printing import say
 
 
@@ -50,8 +51,7 @@ def command(
     with located(given.manifests):
         return driving.drive(
             lambda engine: engine.start(given.snapshot, name=name, reason=reason),
-            state=state,
-            namespace=given.snapshot.namespace,
+            place=Folder(state, given.snapshot.namespace),
             output=output,
             parallelism=parallelism,
         )

@@ -37,6 +37,12 @@ from drplan.errors import InputProblem, OutOfReach
     help="Folder with tls.crt and tls.key; without it a self-signed certificate is kept in a Secret.",
 )
 @click.option(
+    "--runner-defaults",
+    metavar="DIR",
+    default="",
+    help="Folder of what holds for the runners of all namespaces, a file a key of drplan-runner-config.",
+)
+@click.option(
     "--drain-timeout",
     metavar="DURATION",
     default="5m",
@@ -61,6 +67,7 @@ def command(
     metrics_address: str,
     webhook_address: str,
     webhook_certificates: str,
+    runner_defaults: str,
     drain_timeout: str,
     workers: int,
     log_level: str,
@@ -82,6 +89,7 @@ def command(
         health_address=metrics_address,
         webhook_address=webhook_address,
         webhook_certificates=webhook_certificates,
+        runner_defaults=runner_defaults,
         drain_timeout=_seconds(drain_timeout),
         workers=workers,
     )

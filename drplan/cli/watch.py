@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compiler.model.phases import Phase
-from drplan.cli import options
+from drplan.cli import options, places
 from drplan.cli.completion import complete_execution
 from drplan.cli.printing import say
+from drplan.cluster.place import Cluster
 from drplan.errors import Exit
 
 if TYPE_CHECKING:
@@ -30,14 +31,24 @@ _POLLS_PER_LOOK_AT_ENGINE = 20
 
 @click.command("watch")
 @click.argument("execution", shell_complete=complete_execution)
-@options.state
+@places.place()
 @options.output(TREE, JSON, YAML, NAME, default=TREE)
-def command(execution: str, state: Path, namespace: str, output: str) -> int:
+def command(execution: str, place: places.Place, output: str) -> int:
     """Follow an execution until it ends, and exit as it ended: 0 Succeeded, 2 Failed or Unknown, 3 Cancelled.
 
     On a terminal the tree redraws itself; elsewhere there is one line a change. With -o json, yaml or name the output
     is the finished execution, and what happens meanwhile goes to standard error. Ctrl-C ends the watching only.
+
+    In a cluster it goes on through restarts of the API server and of the syncer.
     """
+    if isinstance(place, Cluster):
+        from drplan.cli import remote
+
+        return remote.watched(place, execution, output=output)
+    return _watch_folder(place.state, place.namespace, execution, output)
+
+
+def _watch_folder(state: Path, namespace: str, execution: str, output: str) -> int:
     from drplan.cli.hints import Typed, abandoned, hints
     from drplan.view.live import follower
     from drplan.view.outline import phase_of

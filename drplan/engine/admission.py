@@ -41,6 +41,7 @@ from compiler.model.phases import (
     OperationType,
     PlanPhase,
 )
+from drplan import numbering
 from drplan.engine import steps, store
 from drplan.engine.compiled import Compiled, check, compile_run
 from drplan.engine.errors import EngineRunning, InputRefused, NotAllowed, PlanBusy
@@ -203,12 +204,10 @@ def check_name(what: str, name: str) -> None:
 
 def next_name(state: StateFolder, plan: str, *, revert: bool) -> str:
     """The next free name for an execution of a plan: `<plan>-execute-<n>`, or `<plan>-revert-<n>`."""
-    start = f"{plan}-{OperationType.REVERT.lower() if revert else OperationType.EXECUTE.lower()}-"
     stored = store.read(state.plan(plan)) or {}
     history = (stored.get("status") or {}).get("executionHistory") or ()
     names = [*(folder.name for folder in state.list_executions()), *(entry["name"] for entry in history)]
-    numbers = [name.removeprefix(start) for name in names if name.startswith(start)]
-    return f"{start}{1 + max((int(number) for number in numbers if number.isdecimal()), default=0)}"
+    return numbering.next_name(plan, OperationType.REVERT if revert else OperationType.EXECUTE, names)
 
 
 def finish_recording(state: StateFolder, plan: str, warn: OnWarning) -> None:

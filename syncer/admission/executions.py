@@ -7,11 +7,12 @@ come back in any order, and history is kept.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from compiler.manifests import Document
 from compiler.model.execution import SPEC_IMMUTABLE, DRPlanExecution
 from compiler.model.names import ANNOTATION_REQUESTED_BY, KIND_EXECUTION
-from compiler.model.phases import ConditionReason, OperationType, Phase
+from compiler.model.phases import ConditionReason, OperationType, Phase, PlanPhase
 from compiler.problems import Severity, Violation
 from compiler.rules import violations_of
 from compiler.rules.base import Context, error, key_of
@@ -32,7 +33,9 @@ from syncer.admission.view import (
     workflows_of,
 )
 from syncer.admission.wire import Operation, Request, Response
-from syncer.decide.start import copied, needs_force
+from syncer.decide.start import copied, is_settling, needs_force
+
+_WAITS = "plan {plan} is not ready yet (phase={phase}); the execution waits for it, for a minute at most"
 
 
 def gather(request: Request, view: View) -> Surroundings:
@@ -57,9 +60,14 @@ def create(request: Request, value: Object, around: Surroundings) -> Response:
         return allowed(f"{copy.message}; until then it is kept and does not run")
     if copy is not None:
         return invalid([copy.message])
+    settling = around.plan is not None and is_settling(around.plan, datetime.now(UTC))
     document = document_of(value, KIND_EXECUTION, request.namespace)
-    context = _context(around)
+    context = _context(around, settling=settling)
     found = violations_of(document, context)
+    if settling and around.plan is not None:
+        answer = judged(found, document.ref)
+        waits = _WAITS.format(plan=around.plan["metadata"]["name"], phase=phase_of(around.plan))
+        return replace(answer, warnings=(*answer.warnings, waits)) if answer.allowed else answer
     if not any(violation.severity is Severity.ERROR for violation in found):
         found += _consequences(document, context, value, around)
     return judged(found, document.ref)
@@ -87,9 +95,12 @@ def stamp(request: Request, value: Object) -> Response:
     return replace(allowed(), patch=(change,))
 
 
-def _context(around: Surroundings) -> Context:
+def _context(around: Surroundings, *, settling: bool) -> Context:
     others = [*around.live, *([around.target] if around.target is not None else [])]
-    plans = [plan_model(around.plan)] if around.plan is not None else []
+    plan = around.plan
+    if plan is not None and settling:
+        plan = {**plan, "status": {**(plan.get("status") or {}), "phase": PlanPhase.READY.value}}
+    plans = [plan_model(plan)] if plan is not None else []
     workflows, unreadable = workflow_models(around.workflows)
     return Context(
         plans={key_of(plan): plan for plan in plans},

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from pydantic import ValidationError
+
 from compiler.manifests import Document
 from compiler.model.base import Model
 from compiler.model.execution import DRPlanExecution
@@ -21,6 +23,7 @@ from compiler.model.workflow import DRWorkflow
 from compiler.problems import ObjectRef
 from compiler.rules import lenient
 from compiler.rules.base import Key
+from syncer.admission.readings import Readings
 
 Object = dict[str, Any]
 ModelType = TypeVar("ModelType", bound=Model)
@@ -124,7 +127,18 @@ def document_of(obj: Object, kind: str, namespace: str) -> Document:
 
 def plan_model(obj: Object) -> DRPlan:
     """A stored plan, as far as it can be read."""
+    return _plan_reading(obj)
+
+
+def _read_plan(obj: Object) -> DRPlan:
     return _model(obj, KIND_PLAN, DRPlan)
+
+
+def _count_uses(obj: Object) -> int:
+    return sum(len(_members(stage, "workflows")) for stage in _members(mapping(obj, "spec"), "stages"))
+
+
+_plan_reading = Readings(_read_plan, _count_uses)
 
 
 def execution_model(obj: Object) -> DRPlanExecution:
@@ -134,9 +148,20 @@ def execution_model(obj: Object) -> DRPlanExecution:
 
 def workflow_models(workflows: Mapping[Key, Object]) -> tuple[dict[Key, DRWorkflow], frozenset[ObjectRef]]:
     """Stored workflows that can be read, and those that cannot."""
-    readings = {key: document_of(obj, KIND_WORKFLOW, key[0]).reading for key, obj in workflows.items()}
+    readings = {key: _workflow_reading(obj) for key, obj in workflows.items()}
     models = {key: reading for key, reading in readings.items() if isinstance(reading, DRWorkflow)}
     return models, frozenset(ObjectRef(KIND_WORKFLOW, *key) for key in readings if key not in models)
+
+
+def _read_workflow(obj: Object) -> Model | ValidationError | None:
+    return document_of(obj, KIND_WORKFLOW, str(mapping(obj, "metadata").get("namespace") or "")).reading
+
+
+def _count_actions(obj: Object) -> int:
+    return len(_members(mapping(obj, "spec"), "actions"))
+
+
+_workflow_reading = Readings(_read_workflow, _count_actions)
 
 
 def keyed(executions: Iterable[DRPlanExecution]) -> dict[Key, DRPlanExecution]:

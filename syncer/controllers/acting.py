@@ -1,12 +1,13 @@
 """The steps of an execution's life as writes: one function a step. Nothing is decided here.
 
 Writes to objects of ours say which version they were decided for; Argo changes its Workflows all the time, so a write
-to one only says which it is. Doing a step twice is doing it once.
+to one only says which it is, but for a suspend. Doing a step twice is doing it once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -37,8 +38,10 @@ from syncer.decide.steps import (
     CreateWorkflow,
     Keep,
     Mark,
+    MarkUndone,
     Own,
     Release,
+    Reopen,
     Seen,
     SetFence,
     Show,
@@ -50,16 +53,13 @@ from syncer.decide.steps import (
 from syncer.kube.client import Head, Selection
 from syncer.kube.errors import AlreadyExists
 from syncer.kube.resources import ARGO_WORKFLOWS, CONFIG_MAPS, EXECUTIONS, PLANS, PODS, RECORDS, Key, Resource
+from syncer.records import is_final
 from syncer.writing import Writer
 
 Object = Mapping[str, Any]
 
 _AT_ONCE = 8
 """How many of many small writes are under way at once."""
-
-
-class WorkflowConflict(Exception):
-    """A Workflow of the name that is needed exists and is of somebody else."""
 
 
 class Actor:
@@ -85,7 +85,7 @@ class Actor:
                 await self._writer.status(PLANS, seen.plan, step.status)
             case Keep():
                 assert prepared is not None
-                await self._preparer.keep(prepared, seen.execution)
+                await self._preparer.keep(prepared, seen.execution, self._writer)
             case Show():
                 return await self._writer.status(EXECUTIONS, seen.execution, step.status)
             case ShowTarget():
@@ -101,6 +101,10 @@ class Actor:
                 await self._change_workflow(step, seen)
             case WriteRecord():
                 await self._write_record(step, seen)
+            case MarkUndone():
+                await self._mark_undone(step, seen)
+            case Reopen():
+                await self._reopen(seen)
             case Adopt():
                 await self._adopt(seen)
             case Own():
@@ -120,15 +124,9 @@ class Actor:
         compiled = await self._preparer.compile(prepared, seen.execution, epoch=seen.epoch)
         metadata = {**compiled.workflow["metadata"], "name": seen.workflow_name}
         namespace = metadata["namespace"]
-        try:
+        # The next look tells whose one is that is there already.
+        with contextlib.suppress(AlreadyExists):
             await self._writer.create(ARGO_WORKFLOWS, namespace, {**compiled.workflow, "metadata": metadata})
-        except AlreadyExists:
-            found = (await self._client.get(ARGO_WORKFLOWS, Key(namespace, seen.workflow_name))).object
-            if not _is_same(found["metadata"].get("labels") or {}, metadata["labels"]):
-                raise WorkflowConflict(
-                    f"Workflow {namespace}/{seen.workflow_name} exists and belongs to something else; delete it, "
-                    "and the execution goes on"
-                ) from None
         prepared.compiled = None
 
     async def _change_workflow(self, step: ChangeWorkflow, seen: Seen) -> None:
@@ -136,16 +134,34 @@ class Actor:
         assert workflow is not None
         namespace, name = workflow.metadata.namespace, workflow.metadata.name
         if step.spec is not None:
-            await self._writer.patch_run(namespace, name, uid=workflow.metadata.uid, patch={"spec": dict(step.spec)})
+            # All else is asked for once and for all. A pause that arrives when it was taken back long ago would stay.
+            version = workflow.metadata.resource_version if step.spec.get("suspend") else ""
+            await self._writer.patch_run(
+                namespace,
+                name,
+                uid=workflow.metadata.uid,
+                patch={"spec": dict(step.spec)},
+                resource_version=version,
+            )
         if step.delete:
             await self._writer.delete(ARGO_WORKFLOWS, Key(namespace, name), uid=workflow.metadata.uid)
         if step.delete_pods:
             await self._delete_all(PODS, namespace, f"{LABEL_POD_WORKFLOW}={name}")
 
     async def _write_record(self, step: WriteRecord, seen: Seen) -> None:
-        name, key = step.record["metadata"]["name"], step.record["spec"]["key"]
-        known = seen.undone.get(name) or seen.records[key]
-        await self._writer.change(RECORDS, known, step.record)
+        await self._writer.change(RECORDS, seen.records[step.record["spec"]["key"]], step.record)
+
+    async def _mark_undone(self, step: MarkUndone, seen: Seen) -> None:
+        change = partial(self._writer.change, RECORDS)
+        await _at_once([partial(change, seen.undone[each["metadata"]["name"]], each) for each in step.records])
+
+    async def _reopen(self, seen: Seen) -> None:
+        writes: list[Callable[[], Awaitable[object]]] = []
+        for record in filter(is_final, seen.records.values()):
+            labels = {name: value for name, value in record["metadata"]["labels"].items() if name != LABEL_FINAL}
+            wanted = {**record, "metadata": {**record["metadata"], "labels": labels}}
+            writes.append(partial(self._writer.change, RECORDS, record, wanted))
+        await _at_once(writes)
 
     async def _adopt(self, seen: Seen) -> None:
         """The records first: from the label on the Workflow on its runners look for the execution."""
@@ -169,23 +185,20 @@ class Actor:
             "name": seen.metadata["name"],
             "uid": seen.metadata["uid"],
         }
-        patch = {"ownerReferences": [owner]}
-        namespace, uid = seen.metadata["namespace"], seen.metadata["uid"]
-        todo = [
-            Key(namespace, record["metadata"]["name"])
-            for record in seen.records.values()
-            if not record["metadata"].get("ownerReferences")
-        ]
-        await _at_once([partial(self._writer.touch, RECORDS, key, patch) for key in todo])
+        patch: dict[str, Any] = {"ownerReferences": [owner]}
+        final = {**patch, "labels": {LABEL_FINAL: ANNOTATION_TRUE}}
+        namespace = seen.metadata["namespace"]
+        todo = [Key(namespace, each["metadata"]["name"]) for each in seen.records.values() if not is_final(each)]
+        await _at_once([partial(self._writer.touch, RECORDS, key, final) for key in todo])
         for name in _snapshot_names(seen):
             await self._writer.touch(CONFIG_MAPS, Key(namespace, name), patch)
-        for name in _spec_names(prepared.graph if prepared else None, uid):
+        for name in _spec_names(seen, prepared):
             if not await self._writer.touch(CONFIG_MAPS, Key(namespace, name), patch):
                 # Either all specs are in ConfigMaps, or all are in the Workflow.
                 break
-        assert seen.workflow is not None
-        final = {**patch, "labels": {LABEL_FINAL: ANNOTATION_TRUE}, "uid": seen.workflow.metadata.uid}
-        await self._writer.touch(ARGO_WORKFLOWS, Key(namespace, seen.workflow.metadata.name), final)
+        if seen.workflow is not None:
+            found = seen.workflow.metadata
+            await self._writer.touch(ARGO_WORKFLOWS, Key(namespace, found.name), {**final, "uid": found.uid})
 
     async def _release(self, seen: Seen, prepared: Prepared | None) -> None:
         """Remove what belongs to an execution that is deleted, and let it go."""
@@ -193,7 +206,7 @@ class Actor:
         ours = f"{LABEL_EXECUTION_UID}={uid}"
         await self._delete_all(ARGO_WORKFLOWS, namespace, ours)
         await self._delete_all(RECORDS, namespace, ours)
-        for name in _spec_names(prepared.graph if prepared else None, uid):
+        for name in _spec_names(seen, prepared):
             await self._writer.delete(CONFIG_MAPS, Key(namespace, name))
         # The first part last: without it nobody knows how many there are.
         for name in reversed(_snapshot_names(seen)):
@@ -211,20 +224,29 @@ class Actor:
         await _at_once([partial(self._writer.delete, resource, each.key, uid=each.uid) for each in found])
 
 
-def _is_same(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(found.get(label) == wanted[label] for label in (LABEL_EXECUTION_UID, LABEL_EPOCH))
-
-
 def _snapshot_names(seen: Seen) -> list[str]:
     chunks = int((seen.status.get("snapshotRef") or {}).get("chunks") or 1)
     return [snapshot_name(seen.metadata["uid"], number) for number in range(1, chunks + 1)]
 
 
-def _spec_names(graph: Graph | None, uid: str) -> list[str]:
-    if graph is None:
-        return []
+def _spec_names(seen: Seen, prepared: Prepared | None) -> list[str]:
+    """Names of the ConfigMaps with specs, if there are any; as far as its status tells when its snapshot is lost."""
+    uid = seen.metadata["uid"]
+    if prepared is None:
+        return [spec_name(digest(uid), key) for key in _uses_shown(seen.status)]
+    graph: Graph = prepared.graph
     uses = (use for _, use in graph.workflows() if any(action.live for action in use.actions))
     return [spec_name(digest(uid), use.key) for use in uses]
+
+
+def _uses_shown(status: Object) -> list[str]:
+    keys = (
+        action.get("key") or ""
+        for stage in status.get("stageStatuses") or ()
+        for use in stage.get("workflowExecutions") or ()
+        for action in (use.get("actionStatuses") or ())[:1]
+    )
+    return [key.rpartition(".")[0] for key in keys if key]
 
 
 async def _at_once(writes: list[Callable[[], Awaitable[object]]]) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 from compiler.model.names import ANNOTATION_RETRIED, ANNOTATION_RETRY, LABEL_EXECUTION_UID, LABEL_PLAN
 from compiler.model.phases import FenceState, Phase
 from syncer import logs
-from syncer.controllers.acting import Actor, WorkflowConflict
+from syncer.controllers.acting import Actor
 from syncer.controllers.gathering import Gatherer
 from syncer.controllers.reporting import Reporter
 from syncer.controllers.strays import Strays
 from syncer.decide.fence import Fence, FenceError
+from syncer.decide.history import is_holder
 from syncer.decide.lifecycle import next_step
 from syncer.decide.recorded import is_recorded
 from syncer.decide.steps import Release, Rest, Seen, Show, Step
@@ -144,7 +145,7 @@ class Executions:
                 if wait > 0:
                     return wait
                 size = await self._actor.act(step, seen, prepared)
-            except (Damaged, FenceError, WorkflowConflict) as problem:
+            except (Damaged, FenceError) as problem:
                 _log.error("execution %s waits for somebody to help it: %s", key, problem)
                 return UNREADABLE_POLL
             except Conflict:
@@ -191,6 +192,8 @@ def _may_need_something(execution: Object, observed: Observed) -> bool:
         return True
     if not is_recorded(execution):
         return not (_never_began(status) and _is_noted(execution, observed))
+    if _holds(execution, observed):
+        return True
     annotations = metadata.get("annotations") or {}
     if annotations.get(ANNOTATION_RETRY) != annotations.get(ANNOTATION_RETRIED):
         return True
@@ -207,11 +210,15 @@ def _never_began(status: Object) -> bool:
 
 def _is_noted(execution: Object, observed: Observed) -> bool:
     """Whether a plan knows of an execution that was refused before it began, as far as it is to know."""
-    plan = observed.plan(*_plan_of(execution))
-    if plan is not None and _held(plan).get("uid") == execution["metadata"]["uid"]:
+    if _holds(execution, observed):
         return False
     status = execution.get("status") or {}
     return Phase.read(status.get("phase")) is not Phase.CANCELLED or not status.get("conditions")
+
+
+def _holds(execution: Object, observed: Observed) -> bool:
+    plan = observed.plan(*_plan_of(execution))
+    return plan is not None and is_holder(plan.get("status") or {}, execution)
 
 
 def _held(plan: Object) -> Object:

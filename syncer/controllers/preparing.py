@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from syncer.kube.resources import ARGO_WORKFLOWS, RECORDS, SERVICE_ACCOUNTS, Key
 from syncer.observed import Observed
 from syncer.records import Records
 from syncer.runner_config import runner_config
+from syncer.writing import Writer
 
 Object = Mapping[str, Any]
 ManifestValues = Callable[[Snapshot], Awaitable[Mapping[str, str] | Refuse]]
@@ -78,12 +80,21 @@ class Preparer:
         client: the API server.
         observed: the caches.
         manifest_values: reads what parameters take from manifests; None where that is not supported.
+        runner_defaults: folder of what holds for the runners of all namespaces.
     """
 
-    def __init__(self, client: Client, observed: Observed, *, manifest_values: ManifestValues | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        observed: Observed,
+        *,
+        manifest_values: ManifestValues | None = None,
+        runner_defaults: Path | None = None,
+    ) -> None:
         self._client = client
         self._observed = observed
         self._manifest_values = manifest_values
+        self._runner_defaults = runner_defaults
         self._known: dict[tuple[str, int], Prepared] = {}
 
     def forget(self, uid: str) -> None:
@@ -158,7 +169,7 @@ class Preparer:
         """
         if prepared.compiled is None:
             metadata = execution["metadata"]
-            config = await runner_config(self._client, prepared.graph.namespace)
+            config = await runner_config(self._client, prepared.graph.namespace, defaults=self._runner_defaults)
             prepared.compiled = await asyncio.to_thread(
                 compile_workflow,
                 prepared.graph,
@@ -170,12 +181,12 @@ class Preparer:
             prepared.workflow_name = prepared.compiled.name
         return prepared.compiled
 
-    async def keep(self, prepared: Prepared, execution: Object) -> None:
+    async def keep(self, prepared: Prepared, execution: Object, writer: Writer) -> None:
         """Write snapshot and specs."""
         metadata = execution["metadata"]
         reference, maps = _snapshot_maps(prepared, execution)
         specs = prepared.compiled.config_maps if prepared.compiled is not None else []
-        await keeping.keep(self._client, [*specs, *maps], uid=metadata["uid"])
+        await keeping.keep(writer, [*specs, *maps], uid=metadata["uid"])
         prepared.kept = reference
 
     def _remember(self, prepared: Prepared, *, uid: str, epoch: int) -> Prepared:

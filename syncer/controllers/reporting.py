@@ -9,10 +9,12 @@ from compiler.model.events import EventReason
 from compiler.model.names import ARGO_API_VERSION, KIND_ARGO_WORKFLOW
 from syncer import telling
 from syncer.decide.fence import Fence
-from syncer.decide.steps import Mark, Seen, SetFence, Show, Step, WritePlan
+from syncer.decide.steps import ChangeWorkflow, Mark, Release, Seen, SetFence, Show, Step, WritePlan
+from syncer.fold.places import find_places
 from syncer.kube.events import EventType, Happening, Reference
 from syncer.metrics import Metrics
-from syncer.nodes import Workflow
+from syncer.nodes import Unreadable, Workflow, read_nodes
+from syncer.records import Record, takeovers
 from syncer.times import parse_time
 
 Object = Mapping[str, Any]
@@ -45,6 +47,7 @@ class Reporter:
                 self._tell(telling.of_status(seen.execution, seen.status, step.status))
                 if not seen.phase.terminal and _is_terminal(step.status):
                     self._metrics.ended(seen.execution, step.status, seconds=_seconds(step.status))
+                    self._metrics.replayed(_replays(seen))
             case SetFence():
                 before = Fence.of(seen.execution)
                 self._tell(telling.of_fence(seen.execution, before, step.fence))
@@ -56,8 +59,10 @@ class Reporter:
                 metadata = seen.plan["metadata"]
                 history = step.status.get("executionHistory") or ()
                 self._metrics.history(metadata["namespace"], metadata["name"], history)
-            case Mark(refused=why) if why:
+            case Mark(refused=why) | ChangeWorkflow(refused=why) if why:
                 self.tell(seen.execution, EventReason.RETRY_REFUSED, why)
+            case Release(unrecorded=True):
+                self._metrics.history_lost()
 
     def tell(self, thing: Object, reason: EventReason, note: str) -> None:
         """Tell an Event about an execution or a plan."""
@@ -70,6 +75,11 @@ class Reporter:
         kind = EventType.WARNING if reason.warns else EventType.NORMAL
         self._record(Happening(regarding, reason.value, note, reason.value, kind))
 
+    def saw_record(self, before: Record | None, after: Record | None) -> None:
+        """A record came, changed or went."""
+        if before is not None and after is not None:
+            self._metrics.taken_over(takeovers(before, after))
+
     def decided(self, seconds: float) -> None:
         """A decision took so long."""
         self._metrics.folded(seconds)
@@ -81,6 +91,12 @@ class Reporter:
     def _tell(self, happenings: list[Happening]) -> None:
         for happening in happenings:
             self._record(happening)
+
+
+def _replays(seen: Seen) -> int:
+    """How many actions of a run that has ended did nothing, because an earlier attempt had done them."""
+    nodes = read_nodes(seen.workflow) if seen.workflow is not None else {}
+    return 0 if isinstance(nodes, Unreadable) else find_places(nodes, seen.workflow_name).replays
 
 
 def _is_terminal(status: Object) -> bool:

@@ -96,18 +96,19 @@ class Strays:
         """Let go of a plan whose execution is gone, when nothing of that can act any more."""
         plan = self._observed.plan(*key)
         held = ((plan or {}).get("status") or {}).get("currentExecution") or {}
-        uid = held.get("uid")
-        if plan is None or not uid or self._observed.execution_of(uid) is not None:
+        uid = held.get("uid") or ""
+        if plan is None or not held or (uid and self._observed.execution_of(uid) is not None):
             return None
         found = await self._gatherer.execution(held.get("namespace") or key.namespace, held["name"])
-        if found is not None and found["metadata"]["uid"] == uid:
-            return POLL
+        if found is not None and uid in ("", found["metadata"]["uid"]):
+            # It lets go by itself, or is just not in view yet.
+            return POLL if uid else None
         if any(not run.complete for run in self._observed.runs_of(uid)):
             return POLL
         now = datetime.now(UTC)
         if still_act(self._observed.records_of(uid).values(), now=now):
             return POLL
-        await self._writer.status(PLANS, plan, history.forget(plan.get("status"), uid, now=now))
+        await self._writer.status(PLANS, plan, history.forget(plan.get("status"), held, now=now))
         self._reporter.tell(plan, EventReason.LOCK_RELEASED, _RELEASED.format(name=held["name"]))
         return None
 

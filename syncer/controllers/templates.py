@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -56,12 +57,14 @@ class Templates:
     Args:
         observed: the caches.
         writer: writes.
+        runner_defaults: folder of what holds for the runners of all namespaces.
     """
 
-    def __init__(self, observed: Observed, writer: Writer) -> None:
+    def __init__(self, observed: Observed, writer: Writer, *, runner_defaults: Path | None = None) -> None:
         self._observed = observed
         self._writer = writer
         self._client = writer.client
+        self._runner_defaults = runner_defaults
         self._known: dict[Key, _Known] = {}
 
     def follow(self, queue: WorkQueue[Key]) -> None:
@@ -110,7 +113,7 @@ class Templates:
 
     async def _config(self, namespace: str) -> RunnerConfig:
         try:
-            return await runner_config(self._client, namespace)
+            return await runner_config(self._client, namespace, defaults=self._runner_defaults)
         except ManifestError as problem:
             raise TerminalError(f"ConfigMap {namespace}/{RUNNER_CONFIG_MAP}: {problem}") from problem
 
@@ -150,7 +153,7 @@ class Templates:
         metadata = {**config_map["metadata"], "ownerReferences": [owner_of(plan)]}
         namespace, name = metadata["namespace"], metadata["name"]
         try:
-            await self._client.create(CONFIG_MAPS, namespace, {**config_map, "metadata": metadata})
+            await self._writer.create(CONFIG_MAPS, namespace, {**config_map, "metadata": metadata})
         except AlreadyExists:
             patch = {"ownerReferences": metadata["ownerReferences"]}
             await self._writer.touch(CONFIG_MAPS, Key(namespace, name), patch)

@@ -55,6 +55,7 @@ def next_step(
     workflow: Mapping[str, Any] | Workflow | bytes | None,
     records: Records,
     now: datetime,
+    idle: bool = False,
 ) -> Step:
     """Decide the next step of a cancel, a pause or a resume.
 
@@ -65,6 +66,7 @@ def next_step(
         workflow: its Argo Workflow; None before it is created or when it is gone.
         records: its records by action key.
         now: the time.
+        idle: whether no pod of the Workflow runs, for certain, since the fence says that it drains.
     """
     evidence = gather(execution, workflow, records, now=now)
     annotations = (execution.get("metadata") or {}).get("annotations") or {}
@@ -72,7 +74,7 @@ def next_step(
     if cancel == CANCEL_FORCE:
         return _force(graph, fence, evidence)
     if cancel == CANCEL_GRACEFUL or fence.state is FenceState.DRAINING:
-        return _drain(graph, fence, evidence)
+        return _drain(graph, fence, evidence, idle=idle)
     return _pause(fence, evidence, wanted=annotations.get(ANNOTATION_PAUSE) == ANNOTATION_TRUE)
 
 
@@ -81,13 +83,20 @@ def all_ended(graph: Graph, evidence: Evidence) -> bool:
     return all(outcome.phase.terminal for outcomes in settle(graph, evidence).values() for outcome in outcomes)
 
 
-def is_drained(evidence: Evidence) -> bool:
-    """Whether nothing acts any more, and nothing new can: the Workflow is suspended and its pods have ended."""
+def is_drained(evidence: Evidence, *, idle: bool = False) -> bool:
+    """Whether nothing acts any more, and nothing new can: the Workflow is suspended, and no pod of it runs.
+
+    Args:
+        evidence: what is known of the run, whose fence drains.
+        idle: whether no pod runs, for certain; else those that have not begun count, for Argo tells of them later.
+    """
     workflow = evidence.workflow
     if workflow is None or not workflow.spec.suspend or evidence.unreadable:
         return False
     if any(is_started(state_of(record)) for record in evidence.records.values()):
         return False
+    if idle:
+        return True
     pods = (lane.pod for use in evidence.places.uses.values() for lane in use.lanes.values())
     return all(pod is None or pod.ended for pod in pods)
 
@@ -107,7 +116,7 @@ def _force(graph: Graph, fence: Fence, evidence: Evidence) -> Step:
     return Step(closed, _stop(workflow, Shutdown.TERMINATE), delete_pods=True)
 
 
-def _drain(graph: Graph, fence: Fence, evidence: Evidence) -> Step:
+def _drain(graph: Graph, fence: Fence, evidence: Evidence, *, idle: bool) -> Step:
     workflow = evidence.workflow
     if workflow is not None and workflow.complete:
         return Step(fence)
@@ -116,7 +125,7 @@ def _drain(graph: Graph, fence: Fence, evidence: Evidence) -> Step:
         return Step(draining)
     if workflow.waits_for_lock:
         return Step(draining.close(), delete_workflow=True)
-    if not is_drained(evidence):
+    if not is_drained(evidence, idle=idle):
         return Step(draining, None if workflow.spec.suspend or workflow.spec.shutdown else {"suspend": True})
     if all_ended(graph, evidence):
         return Step(draining, _let_go(workflow))

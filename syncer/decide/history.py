@@ -106,21 +106,21 @@ def record_unstarted(status: Status | None, execution: Mapping[str, Any], *, now
     return written
 
 
-def forget(status: Status | None, uid: str, *, now: datetime) -> dict[str, Any]:
+def forget(status: Status | None, held: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Let go of a plan whose execution vanished, and write that execution down as Cancelled.
 
     Args:
         status: status of the plan.
-        uid: uid of the execution.
+        held: name and uid of the execution; one that the older controller began has no uid.
         now: the time.
     """
     freed = dict(status or {})
     end = {"phase": Phase.CANCELLED.value, "message": VANISHED, "completionTime": format_time(now)}
     freed["executionHistory"] = [
-        _with_end(entry, end, Phase.CANCELLED, now) if entry.get("uid") == uid and not _has_ended(entry) else entry
+        _with_end(entry, end, Phase.CANCELLED, now) if _is_same(entry, held) and not _has_ended(entry) else entry
         for entry in _history(freed)
     ]
-    if (freed.get("currentExecution") or {}).get("uid") == uid:
+    if _is_same(freed.get("currentExecution") or {}, held):
         del freed["currentExecution"]
     return freed
 
@@ -179,6 +179,12 @@ def _entry(
         uid = ((target or {}).get("metadata") or {}).get("uid")
         entry["revertOf"] = {"name": spec.get("revertExecutionRef"), **({"uid": uid} if uid else {})}
     return {name: value for name, value in entry.items() if value}
+
+
+def _is_same(reference: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
+    if reference.get("uid") or held.get("uid"):
+        return bool(reference.get("uid") == held.get("uid"))
+    return bool(reference.get("name") == held.get("name"))
 
 
 def _reference(execution: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ by somebody who decides the same next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from compiler.graph.tree import Graph
@@ -38,8 +39,7 @@ from compiler.model.names import (
     label_value,
 )
 from compiler.model.phases import FenceState, Phase
-from syncer.decide import history
-from syncer.decide.cancel import Shutdown
+from syncer.decide import abandoned, history
 from syncer.decide.cancel import next_step as next_cancel_step
 from syncer.decide.fence import Fence
 from syncer.decide.finish import endings, open_records
@@ -47,7 +47,7 @@ from syncer.decide.halts import halts
 from syncer.decide.missing import told, without_record
 from syncer.decide.outcome import Refuse, Start, Wait
 from syncer.decide.recorded import as_recorded, is_recorded
-from syncer.decide.retry import may_retry
+from syncer.decide.retry import may_retry, superseded_by
 from syncer.decide.start import is_cancelled, may_start
 from syncer.decide.steps import (
     Adopt,
@@ -55,8 +55,10 @@ from syncer.decide.steps import (
     CreateWorkflow,
     Keep,
     Mark,
+    MarkUndone,
     Own,
     Release,
+    Reopen,
     Rest,
     Seen,
     SetFence,
@@ -66,10 +68,11 @@ from syncer.decide.steps import (
     WritePlan,
     WriteRecord,
 )
+from syncer.decide.strays import end_copy
 from syncer.decide.undone import marks
 from syncer.fold import fold, refused, waiting
 from syncer.fold.evidence import gather
-from syncer.records import BAD, state_of
+from syncer.records import BAD, is_final, state_of
 from syncer.times import parse_time
 
 Object = Mapping[str, Any]
@@ -77,27 +80,50 @@ Object = Mapping[str, Any]
 LEASE_POLL = 5.0
 """Seconds between two looks at holders that may still live."""
 
+POD_POLL = 1.0
+"""Seconds between two looks at pods that were deleted."""
+
+STALL_POLL = 15.0
+"""Seconds between two looks at whether a run is stalled, or is not any more: nothing tells of that."""
+
+LAST_CHANCE = timedelta(seconds=60)
+"""How long the end of an execution is waited for when it is deleted together with its namespace."""
+
 
 def next_step(seen: Seen) -> Step:
     """Decide the next step of an execution."""
-    deleted = bool(seen.metadata.get("deletionTimestamp"))
-    if deleted:
-        if FINALIZER_EXECUTION not in (seen.metadata.get("finalizers") or ()):
-            return Rest()
-        seen = replace(seen, execution=_cancelled(seen))
+    if not seen.metadata.get("deletionTimestamp"):
+        return _next(seen)
+    if FINALIZER_EXECUTION not in (seen.metadata.get("finalizers") or ()):
+        return Rest()
+    if is_given_up(seen):
+        return Release(unrecorded=not _may_go(seen))
+    step = _next(replace(seen, execution=_cancelled(seen)))
+    if isinstance(step, Rest) and _may_go(seen):
+        return Release()
+    if isinstance(step, Rest) and seen.vanishing:
+        return Rest(min(step.seconds or LEASE_POLL, LEASE_POLL))
+    return step
+
+
+def is_given_up(seen: Seen) -> bool:
+    """Whether a deleted execution is let go however far it came: what it needs to be ended goes with its namespace."""
+    return seen.vanishing and seen.now - _deleted_at(seen) >= LAST_CHANCE
+
+
+def _deleted_at(seen: Seen) -> datetime:
+    return parse_time(seen.metadata.get("deletionTimestamp")) or seen.now
+
+
+def _next(seen: Seen) -> Step:
     if seen.phase.terminal and not seen.runs_again:
-        step = _retried(seen) or _reopened(seen) or _recorded(seen)
-    elif seen.shown:
-        step = _go_on(seen)
-    else:
-        step = _begin(seen)
-    return Release() if deleted and isinstance(step, Rest) and _may_go(seen) else step
+        return _retried(seen) or _reopened(seen) or _recorded(seen)
+    return _go_on(seen) if seen.shown else _begin(seen)
 
 
 def _cancelled(seen: Seen) -> Object:
     """The execution as if it had been cancelled: one that is deleted drains, and ends by force when that is long."""
-    since = parse_time(seen.metadata["deletionTimestamp"]) or seen.now
-    how = CANCEL_FORCE if seen.now - since >= seen.drain_limit else CANCEL_GRACEFUL
+    how = CANCEL_FORCE if seen.now - _deleted_at(seen) >= seen.drain_limit else CANCEL_GRACEFUL
     annotations = {**(seen.metadata.get("annotations") or {}), ANNOTATION_CANCEL: how}
     return {**seen.execution, "metadata": {**seen.metadata, "annotations": annotations}}
 
@@ -166,12 +192,14 @@ def _show_tree(seen: Seen) -> Step:
 
 def _go_on(seen: Seen) -> Step:
     if seen.graph is None:
-        return Rest(LEASE_POLL)
+        return abandoned.next_step(seen)
     fence = Fence.of(seen.execution)
     if fence is None:
         return SetFence(Fence(workflow=seen.workflow_name, epoch=int(seen.status.get("epoch") or 1)))
     if seen.unlabelled:
         return Adopt()
+    if seen.stall is not None and not (seen.in_the_way and is_cancelled(seen.execution)):
+        return _follow(seen)
     if seen.over or (seen.empty and seen.workflow is None) or fence.state is FenceState.CLOSED:
         return _close(seen, seen.graph, fence)
     if seen.workflow is None:
@@ -207,19 +235,20 @@ def _obey(seen: Seen, graph: Graph, fence: Fence) -> Step | None:
         workflow=seen.workflow,
         records=seen.records,
         now=seen.now,
+        idle=seen.idle,
     )
     resumes = fence.state is FenceState.PAUSED and step.fence.state is FenceState.OPEN
     if step.fence != fence and not (resumes and step.spec is not None):
         return SetFence(step.fence)
     # A resume lets the Workflow go first: once the fence is open, nothing says any more who had suspended it.
-    if step.spec is not None or step.delete_workflow or (step.delete_pods and seen.pods):
+    if step.spec is not None or step.delete_workflow or (step.delete_pods and seen.pods and not seen.doomed):
         return ChangeWorkflow(step.spec, delete=step.delete_workflow, delete_pods=step.delete_pods)
     return None
 
 
 def _follow(seen: Seen) -> Step:
     status = _folded(seen, seen.status)
-    return Rest() if status == seen.status else Show(status)
+    return Rest(STALL_POLL) if status == seen.status else Show(status)
 
 
 def _folded(seen: Seen, previous: Object) -> Object:
@@ -232,6 +261,7 @@ def _folded(seen: Seen, previous: Object) -> Object:
         previous=previous,
         now=seen.now,
         lost=seen.lost,
+        stall=seen.stall,
     )
 
 
@@ -243,7 +273,7 @@ def _close(seen: Seen, graph: Graph, fence: Fence) -> Step:
     if fence.state is not FenceState.CLOSED:
         return SetFence(fence.close())
     if seen.pods and seen.workflow is not None and seen.workflow.stopped and is_cancelled(seen.execution):
-        return _obey(seen, graph, fence) or Rest(LEASE_POLL)
+        return _obey(seen, graph, fence) or Rest(POD_POLL)
     found = endings(
         graph,
         execution=seen.execution,
@@ -277,6 +307,8 @@ def _retried(seen: Seen) -> Step | None:
         return Mark({}, {ANNOTATION_RETRIED: wanted}, finalizer=False, refused=refusal)
     if seen.plan is not None and not history.is_holder(seen.plan.get("status") or {}, seen.execution):
         return WritePlan(history.claim(seen.plan.get("status"), seen.execution, now=seen.now))
+    if any(map(is_final, seen.records.values())):
+        return Reopen()
     before = Fence.of(seen.execution) or Fence(workflow="", epoch=seen.epoch)
     asked = {ANNOTATION_RETRIED: wanted, ANNOTATION_CANCEL: None, ANNOTATION_PAUSE: None}
     return SetFence(before.next_epoch(seen.next_workflow), asked)
@@ -289,10 +321,9 @@ def _retry_refusal(seen: Seen) -> str:
         return answer.message
     if seen.refusal is not None:
         return seen.refusal.message
-    held = ((seen.plan or {}).get("status") or {}).get("currentExecution")
-    if held and not history.is_holder((seen.plan or {})["status"], seen.execution):
-        plan = seen.execution["spec"]["planRef"]
-        return f"plan {plan} is held by execution {held.get('name')}; try again when that has ended"
+    held = _held_by_another(seen)
+    if held:
+        return held
     lost = next(without_record(seen.status, seen.records), None)
     return f"{told(lost)}: what it did would be done again; start a new execution" if lost else ""
 
@@ -304,30 +335,40 @@ def _reopened(seen: Seen) -> Step | None:
         return None
     if not is_recorded(seen.execution) or seen.metadata.get("deletionTimestamp"):
         return None
-    held = ((seen.plan or {}).get("status") or {}).get("currentExecution")
-    if held and held.get("uid") != seen.metadata.get("uid"):
-        return ChangeWorkflow({"suspend": None, "shutdown": Shutdown.TERMINATE.value})
-    if seen.plan is not None and not held:
+    refusal = superseded_by(seen.execution, seen.plan) or _held_by_another(seen)
+    if refusal:
+        step = end_copy(workflow)
+        return Rest(LEASE_POLL) if step is None else ChangeWorkflow(step.spec, refused=refusal)
+    if seen.plan is not None and not history.is_holder(seen.plan.get("status") or {}, seen.execution):
         return WritePlan(history.claim(seen.plan.get("status"), seen.execution, now=seen.now))
-    return SetFence(fence.next_run())
+    return Reopen() if any(map(is_final, seen.records.values())) else SetFence(fence.next_run())
+
+
+def _held_by_another(seen: Seen) -> str:
+    """Why an execution that has ended cannot go on now; empty when nobody else holds its plan."""
+    status = (seen.plan or {}).get("status") or {}
+    held = status.get("currentExecution")
+    if not held or history.is_holder(status, seen.execution):
+        return ""
+    plan = seen.execution["spec"]["planRef"]
+    return f"plan {plan} is held by execution {held.get('name')}; try again when that has ended"
 
 
 def _recorded(seen: Seen) -> Step:
     return (
-        _write_history(seen)
-        or next(_mark_undone(seen), None)
-        or _mark_target(seen)
-        or _own(seen)
-        or _say_recorded(seen)
-        or Rest()
+        _write_history(seen) or _mark_undone(seen) or _mark_target(seen) or _own(seen) or _say_recorded(seen) or Rest()
     )
 
 
 def _write_history(seen: Seen) -> Step | None:
-    if seen.plan is None or is_recorded(seen.execution):
+    if seen.plan is None:
         return None
     before = seen.plan.get("status") or {}
-    if seen.shown or history.is_holder(before, seen.execution):
+    holds = history.is_holder(before, seen.execution)
+    if is_recorded(seen.execution) and not holds:
+        # One that holds it still claimed it to run again, which then did not come about.
+        return None
+    if seen.shown or holds:
         after = history.finish(before, seen.execution, now=seen.now)
     elif seen.phase is Phase.CANCELLED and seen.status.get("conditions"):
         # One without conditions was ended by the older controller, which has written its own history.
@@ -345,18 +386,20 @@ def _mark_target(seen: Seen) -> Step | None:
     return None if status is None else ShowTarget(status)
 
 
-def _mark_undone(seen: Seen) -> Iterator[Step]:
+def _mark_undone(seen: Seen) -> Step | None:
     if seen.graph is None or not seen.graph.revert or is_recorded(seen.execution):
-        return
+        return None
     by = {"name": seen.metadata["name"], "uid": seen.metadata["uid"]}
-    for record in marks(seen.graph, records=seen.records, undone=seen.undone, by=by):
-        yield WriteRecord(record)
+    found = tuple(marks(seen.graph, records=seen.records, undone=seen.undone, by=by))
+    return MarkUndone(found) if found else None
 
 
 def _own(seen: Seen) -> Step | None:
-    if seen.workflow is None or not seen.workflow.complete:
+    workflow = seen.workflow
+    if workflow is not None and not workflow.complete:
         return None
-    return None if LABEL_FINAL in (seen.workflow.metadata.labels or {}) else Own()
+    all_final = all(map(is_final, seen.records.values()))
+    return None if all_final and (workflow is None or LABEL_FINAL in (workflow.metadata.labels or {})) else Own()
 
 
 def _say_recorded(seen: Seen) -> Step | None:

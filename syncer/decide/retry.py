@@ -40,15 +40,20 @@ def may_retry(execution: Mapping[str, Any], plan: Mapping[str, Any] | None) -> S
         )
     if not status.get("stageStatuses"):
         return _refuse(f"execution {name} never started; start a new one")
-    by = status.get("revertedBy")
+    superseded = superseded_by(execution, plan)
+    return _refuse(superseded) if superseded else Start()
+
+
+def superseded_by(execution: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:
+    """Why an execution that has ended must not go on, however that is asked for; empty when it may."""
+    name = execution["metadata"].get("name")
+    by = (execution.get("status") or {}).get("revertedBy")
     if by:
-        return _refuse(
-            f"execution {name} was reverted by {by.get('name')}, so what it had done may be undone; start a new one"
-        )
+        return f"execution {name} was reverted by {by.get('name')}, so what it had done may be undone; start a new one"
     newer = _newer(execution, plan)
     if newer:
-        return _refuse(f"execution {name} is not the newest of its plan: {newer} came after it; start a new one")
-    return Start()
+        return f"execution {name} is not the newest of its plan: {newer} came after it; start a new one"
+    return ""
 
 
 def _newer(execution: Mapping[str, Any], plan: Mapping[str, Any] | None) -> str:

@@ -62,9 +62,12 @@ def may_start(
         target: the execution that a Revert undoes; None when it does not exist.
         now: the time.
     """
+    foreign = _foreign(execution)
+    if foreign is not None:
+        return foreign
     if is_cancelled(execution):
         return Refuse(ConditionReason.CANCELLED, CANCELED_BEFORE_START, Phase.CANCELLED)
-    refusal = copied(execution, plan) or _foreign(execution)
+    refusal = copied(execution, plan)
     if refusal is not None:
         return refusal
     name = _spec(execution).get("planRef", "")
@@ -168,6 +171,14 @@ def _plan_not_ready(execution: Object, plan: Object, now: datetime) -> Wait | Re
         # All that was applied together is not judged at once.
         return Wait(ConditionReason.WAITING_FOR_PLAN, message, min(left, RETRY_SECONDS))
     return Refuse(ConditionReason.PLAN_NOT_READY, message)
+
+
+def is_settling(plan: Object, now: datetime) -> bool:
+    """Whether a plan was made only just now and may become ready by itself: files are applied in any order."""
+    if (plan.get("status") or {}).get("phase") and not _awaits_workflows(plan):
+        return False
+    created = parse_time((plan.get("metadata") or {}).get("creationTimestamp"))
+    return created is not None and now - created < BUSY_LIMIT
 
 
 def _awaits_workflows(plan: Object) -> bool:

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from compiler.graph.tree import Graph
-from compiler.model.phases import FenceState, Phase
+from compiler.model.phases import ConditionReason, FenceState, Phase
 from syncer.decide.fence import Fence
 from syncer.decide.outcome import Refuse
+from syncer.fold.stalls import Stall
 from syncer.nodes import Workflow
 from syncer.records import Records
 
@@ -37,6 +38,7 @@ class Seen:
         workflow_name: name of the Workflow of this epoch.
         next_workflow: name of the Workflow of the next epoch, where a retry is asked for.
         identity: what the first status says and no fold can find out: `snapshotRef`, `resolvedParams`, `epoch`.
+        damage: what is wrong with the snapshot of one that has begun; empty when it could be read.
         kept: whether snapshot and specs are kept.
         workflow: the Workflow of this epoch; None when it does not exist, for certain.
         empty: whether there is nothing to run, and hence no Workflow to be made.
@@ -44,6 +46,10 @@ class Seen:
         unlabelled: whether Workflow or records of an adopted run do not say yet whose they are.
         undone: records of the target by name.
         pods: whether pods of the Workflow still exist.
+        doomed: whether all of them were deleted, and only have to end.
+        idle: whether no pod of the Workflow runs, for certain; False where nobody has asked.
+        stall: what keeps the Workflow from being seen, or from being made; None when nothing does.
+        vanishing: whether the namespace goes, and with it all that belongs to the execution.
         drain_limit: how long its actions may take to end when it is deleted.
         now: the time.
     """
@@ -58,6 +64,7 @@ class Seen:
     workflow_name: str = ""
     next_workflow: str = ""
     identity: Object = field(default_factory=dict)
+    damage: str = ""
     kept: bool = False
     workflow: Workflow | None = None
     empty: bool = False
@@ -65,6 +72,10 @@ class Seen:
     unlabelled: bool = False
     undone: Mapping[str, Object] = field(default_factory=dict)
     pods: bool = False
+    doomed: bool = False
+    idle: bool = False
+    stall: Stall | None = None
+    vanishing: bool = False
     drain_limit: timedelta = DRAIN_LIMIT
 
     @property
@@ -109,9 +120,13 @@ class Seen:
     @property
     def lost(self) -> bool:
         """Whether the Workflow that the execution is bound to is gone; that of an epoch that begins is yet to come."""
+        if self.workflow is not None or self.stall is not None or self._never_ran:
+            return False
+        fence = Fence.of(self.execution)
+        if fence is not None and fence.workflow_uid:
+            return True
         bound = self.adopted or bool((self.status.get("workflowRef") or {}).get("uid"))
-        same = self.epoch == int(self.status.get("epoch") or 1)
-        return self.workflow is None and bound and same and not self._never_ran
+        return bound and self.epoch == int(self.status.get("epoch") or 1)
 
     @property
     def _never_ran(self) -> bool:
@@ -119,6 +134,11 @@ class Seen:
         fence = Fence.of(self.execution)
         cancelled = fence is not None and fence.state is FenceState.CLOSED and fence.cancelled_at is not None
         return cancelled and not self.records
+
+    @property
+    def in_the_way(self) -> bool:
+        """Whether a Workflow of somebody else has the name that its own needs."""
+        return self.stall is not None and self.stall.reason is ConditionReason.WORKFLOW_CONFLICT
 
     @property
     def shown(self) -> bool:
@@ -193,11 +213,13 @@ class ChangeWorkflow:
         spec: merge patch for its spec.
         delete: whether to delete it.
         delete_pods: whether to delete its pods and wait until they are gone.
+        refused: why it may not run again; empty when nothing is refused.
     """
 
     spec: Object | None = None
     delete: bool = False
     delete_pods: bool = False
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +227,13 @@ class WriteRecord:
     """Write a record, if it is still as it was seen."""
 
     record: Object
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUndone:
+    """Write records of the target of a Revert, each if it is still as it was seen."""
+
+    records: tuple[Object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +250,23 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Let Workflow, records and ConfigMaps belong to the execution, and label the Workflow as final."""
+    """Let Workflow, records and ConfigMaps belong to the execution, and label Workflow and records as final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Take the label back that says of records that they are final: the execution goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Remove what belongs to a deleted execution, then its finalizer."""
+    """Remove what belongs to a deleted execution, then its finalizer.
+
+    Attributes:
+        unrecorded: whether its end is not known, and in no history.
+    """
+
+    unrecorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +289,11 @@ Step = (
     | CreateWorkflow
     | ChangeWorkflow
     | WriteRecord
+    | MarkUndone
     | ShowTarget
     | Adopt
     | Own
+    | Reopen
     | Release
     | Rest
 )

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from syncer.decide.cancel import Shutdown
-from syncer.decide.fence import Fence
+from syncer.decide.fence import Fence, FenceError
 from syncer.fold.evidence import LEASE
 from syncer.nodes import Workflow
 from syncer.records import Record, is_started, state_of
@@ -39,7 +39,11 @@ class Later:
 
 def is_bound(workflow: Workflow, execution: Mapping[str, Any]) -> bool:
     """Whether a Workflow is the one that an execution runs, or may yet become it."""
-    fence = Fence.of(execution)
+    try:
+        fence = Fence.of(execution)
+    except FenceError:
+        # Nothing acts beneath a fence that cannot be read, and the name alone still tells a copy.
+        fence = None
     if fence is None:
         name = ((execution.get("status") or {}).get("workflowRef") or {}).get("name")
         return not name or name == workflow.metadata.name

@@ -1,8 +1,8 @@
 """Conditions of a DRPlanExecution: what programs and `kubectl wait` look at.
 
 A condition keeps its time for as long as its status stays, so each fold starts from the conditions before it. One that
-is not decided yet is Unknown; `Stalled` is there only while something is stalled. What others found out (`Recorded`,
-and reasons of `Stalled` that cannot be seen from here) is kept as it is.
+is not decided yet is Unknown; `Stalled` is there only while something is stalled. `Recorded`, which no fold can find
+out, is kept as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from compiler.model.phases import ConditionReason, ConditionStatus, ConditionType, FenceState, Phase
 from syncer.fold.evidence import Evidence
+from syncer.fold.stalls import Stall
 from syncer.fold.verdict import Verdict
 from syncer.times import format_time
 
@@ -24,8 +25,8 @@ _COMPLETE_REASONS = {
     Phase.UNKNOWN: ConditionReason.UNKNOWN,
 }
 
-_STALLED_HERE = frozenset({ConditionReason.FAILED, ConditionReason.NODES_UNREADABLE})
-"""Reasons of Stalled that the fold itself finds; the others are kept while the run goes on."""
+_STALLED = frozenset({Phase.FAILED, Phase.UNKNOWN})
+"""Ends that others are told of as a failure: nothing goes on before somebody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,14 @@ class Wanted:
 
 
 def of_run(
-    evidence: Evidence, verdict: Verdict, previous: Iterable[Mapping[str, Any]], *, revert: bool
+    evidence: Evidence,
+    verdict: Verdict,
+    previous: Iterable[Mapping[str, Any]],
+    *,
+    revert: bool,
+    stall: Stall | None = None,
 ) -> list[Wanted]:
-    """Conditions that follow from a run."""
+    """Conditions that follow from a run, and from what stalls it."""
     before = {condition.get("type"): condition for condition in previous}
     return [
         Wanted(ConditionType.ACCEPTED, ConditionStatus.TRUE, ConditionReason.ACCEPTED),
@@ -50,21 +56,35 @@ def of_run(
         _reconciling(evidence, verdict),
         _complete(verdict),
         _succeeded(verdict),
-        *_stalled(evidence, verdict),
+        *_stalled(verdict, stall),
     ]
 
 
 def of_refusal(phase: Phase, reason: ConditionReason, message: str) -> list[Wanted]:
     """Conditions of an execution that was refused and never ran."""
-    succeeded = reason if reason in (ConditionReason.CANCELLED, ConditionReason.COMPILE_FAILED) else None
+    succeeded = reason if reason in (ConditionReason.CANCELLED, ConditionReason.COMPILE_FAILED) else _REFUSED[phase]
+    wanted = of_end(phase, succeeded, message)
+    if reason is not ConditionReason.CANCELLED:
+        wanted.insert(0, Wanted(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message))
+    return wanted
+
+
+def of_end(phase: Phase, reason: ConditionReason, message: str) -> list[Wanted]:
+    """Conditions of an execution that has not succeeded, whether it ever ran or not.
+
+    Args:
+        phase: how it ended.
+        reason: why it has not succeeded.
+        message: the same for people.
+    """
     wanted = [
         Wanted(ConditionType.RUNNING, ConditionStatus.FALSE, ConditionReason.FINISHED),
         Wanted(ConditionType.RECONCILING, ConditionStatus.FALSE, ConditionReason.FINISHED),
         Wanted(ConditionType.COMPLETE, ConditionStatus.TRUE, _COMPLETE_REASONS[phase], message),
-        Wanted(ConditionType.SUCCEEDED, ConditionStatus.FALSE, succeeded or _REFUSED[phase], message),
+        Wanted(ConditionType.SUCCEEDED, ConditionStatus.FALSE, reason, message),
     ]
-    if reason is not ConditionReason.CANCELLED:
-        wanted.insert(0, Wanted(ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message))
+    if phase in _STALLED:
+        wanted.append(Wanted(ConditionType.STALLED, ConditionStatus.TRUE, ConditionReason.FAILED, message))
     return wanted
 
 
@@ -85,17 +105,10 @@ def of_waiting(message: str) -> list[Wanted]:
 
 
 def kept(verdict: Verdict, previous: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Conditions of others that still hold: `Recorded` until another run begins, `Stalled` until this one ends."""
-    return [
-        dict(condition)
-        for condition in previous
-        if (condition.get("type") == ConditionType.RECORDED and verdict.phase.terminal)
-        or (
-            condition.get("type") == ConditionType.STALLED
-            and condition.get("reason") not in _STALLED_HERE
-            and not verdict.phase.terminal
-        )
-    ]
+    """Conditions that were not folded and still hold: `Recorded`, until another run begins."""
+    if not verdict.phase.terminal:
+        return []
+    return [dict(condition) for condition in previous if condition.get("type") == ConditionType.RECORDED]
 
 
 def write(
@@ -181,10 +194,10 @@ def _succeeded(verdict: Verdict) -> Wanted:
     return Wanted(kind, status, verdict.reason, verdict.message)
 
 
-def _stalled(evidence: Evidence, verdict: Verdict) -> list[Wanted]:
-    if verdict.phase in (Phase.FAILED, Phase.UNKNOWN):
-        return [Wanted(ConditionType.STALLED, ConditionStatus.TRUE, ConditionReason.FAILED, verdict.message)]
-    if evidence.unreadable and not verdict.phase.terminal:
-        message = evidence.unreadable
-        return [Wanted(ConditionType.STALLED, ConditionStatus.TRUE, ConditionReason.NODES_UNREADABLE, message)]
+def _stalled(verdict: Verdict, stall: Stall | None) -> list[Wanted]:
+    kind = ConditionType.STALLED
+    if verdict.phase in _STALLED:
+        return [Wanted(kind, ConditionStatus.TRUE, ConditionReason.FAILED, verdict.message)]
+    if stall is not None and not verdict.phase.terminal:
+        return [Wanted(kind, ConditionStatus.TRUE, stall.reason, stall.message)]
     return []

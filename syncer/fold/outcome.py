@@ -48,9 +48,15 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, rename=_NAMES):
 
 
 class Reported(Outcome, frozen=True, gc=False, kw_only=True):
-    """The end of an action as its runner left it in the lane; outputs stay packed until somebody shows them."""
+    """The end of an action as its runner left it in the lane; outputs stay packed until somebody shows them.
+
+    Attributes:
+        key: key of the action.
+        replayed: whether nothing was done, because a record told the end.
+    """
 
     key: str
+    replayed: bool = False
     outputs: msgspec.Raw = msgspec.Raw()
 
 

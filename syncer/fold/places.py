@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from compiler.model.names import position_of_task
-from syncer.fold.outcome import Outcome, read_result
+from syncer.fold.outcome import Outcome, Reported, read_result
 from syncer.nodes import NEVER_SCHEDULED, ArgoPhase, Node, NodeType
 
 _SEGMENT = re.compile(r"(?P<task>[^()]+)(?:\((?P<attempt>\d+)(?::[^)]*)?\))?\Z")
@@ -204,6 +204,12 @@ class Places:
         if found is None:
             found = self.uses[key] = UsePlace()
         return found
+
+    @property
+    def replays(self) -> int:
+        """How many actions did nothing because their records had their ends, as far as their lanes say."""
+        ends = (end for use in self.uses.values() for end in use.results.values())
+        return sum(isinstance(end, Reported) and end.replayed for end in ends)
 
     def started_stages(self) -> Iterator[str]:
         """Keys of the stages that have a pod, or had one."""

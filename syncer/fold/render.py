@@ -67,11 +67,16 @@ def summarize(stages: Sequence[StageResult]) -> dict[str, int]:
     counts: Counter[Phase] = Counter()
     for use in uses:
         counts.update(map(_PHASE, use.outcomes) if use.uniform is None else {use.uniform: len(use.outcomes)})
+    return counted(Counter(stage.phase for stage in stages), Counter(use.phase for use in uses), counts)
+
+
+def counted(stages: Counter[Phase], uses: Counter[Phase], actions: Counter[Phase]) -> dict[str, int]:
+    """The summary of how many stages, workflow uses and actions are in each phase."""
     summary = {
-        **_counts("Stages", Counter(stage.phase for stage in stages)),
-        **_counts("Workflows", Counter(use.phase for use in uses)),
-        "totalActions": counts.total(),
-        **{f"{phase.value.lower()}Actions": counts[phase] for phase in _COUNTED_ACTIONS},
+        **_counts("Stages", stages),
+        **_counts("Workflows", uses),
+        "totalActions": actions.total(),
+        **{f"{phase.value.lower()}Actions": actions[phase] for phase in _COUNTED_ACTIONS},
     }
     return {name: count for name, count in summary.items() if count}
 

@@ -16,6 +16,7 @@ from compiler.model.phases import ConditionReason, Phase
 from syncer.fold import conditions
 from syncer.fold.evidence import Evidence, gather
 from syncer.fold.render import add_times, render, summarize
+from syncer.fold.stalls import Stall, stall_of
 from syncer.fold.tree import StageResult, grow
 from syncer.fold.verdict import Verdict, judge
 from syncer.nodes import Workflow
@@ -24,6 +25,9 @@ from syncer.times import earliest, format_time, latest
 
 _CARRIED = ("planRef", "snapshotRef", "resolvedParams", "revertedBy")
 """Fields that no fold can find out."""
+
+_SHOWN = ("startTime", "summary", "stageStatuses")
+"""What another controller has shown of an execution that it began: it is all that anybody knows of it."""
 
 
 def fold(
@@ -35,6 +39,7 @@ def fold(
     previous: Mapping[str, Any] | None = None,
     now: datetime,
     lost: bool = False,
+    stall: Stall | None = None,
 ) -> dict[str, Any]:
     """Fold what is known of a run into the status of its execution.
 
@@ -46,27 +51,29 @@ def fold(
         previous: the status before.
         now: the time, for what changes now.
         lost: whether the Workflow was deleted before it ended.
+        stall: what stalls the run and cannot be seen in the rest.
 
     Returns:
         The whole status, as it is stored.
     """
     before = dict(previous or {})
     evidence = gather(execution, workflow, records, now=now, lost=lost)
+    if stall is not None and stall.reason is ConditionReason.NODES_UNREADABLE:
+        evidence.unreadable = stall.message
     if evidence.workflow is None and not lost and _has_ended(before, evidence):
         return before
     stages = grow(graph, evidence)
     verdict = judge(graph, evidence, stages)
-    status: dict[str, Any] = {"phase": verdict.phase.value}
     generation = (execution.get("metadata") or {}).get("generation")
-    if generation is not None:
-        status["observedGeneration"] = generation
+    status: dict[str, Any] = {"phase": verdict.phase.value, **_seen(generation)}
     _add_identity(status, before, graph, evidence)
     _add_span(status, before, evidence, stages, verdict)
     _add_tree(status, stages, revert=graph.revert, records=len(records))
     if verdict.message:
         status["message"] = verdict.message
     earlier = before.get("conditions") or ()
-    wanted = conditions.of_run(evidence, verdict, earlier, revert=graph.revert)
+    found = stall or stall_of(evidence)
+    wanted = conditions.of_run(evidence, verdict, earlier, revert=graph.revert, stall=found)
     written = conditions.write(wanted, earlier, generation=generation, now=now)
     shown = {condition["type"] for condition in written}
     kept = [each for each in conditions.kept(verdict, earlier) if each["type"] not in shown]
@@ -85,7 +92,8 @@ def refused(
 ) -> dict[str, Any]:
     """Status of an execution that ended before it could start."""
     before = previous or {}
-    status = {name: before[name] for name in _CARRIED if name in before}
+    status = {name: before[name] for name in (*_CARRIED, *_SHOWN) if name in before}
+    status |= _seen(generation)
     status |= {"phase": phase.value, "message": message, "completionTime": format_time(now)}
     wanted = conditions.of_refusal(phase, reason, message)
     status["conditions"] = conditions.write(wanted, before.get("conditions") or (), generation=generation, now=now)
@@ -98,10 +106,16 @@ def waiting(
     """Status of an execution that waits for its plan."""
     before = previous or {}
     status = {name: before[name] for name in _CARRIED if name in before}
+    status |= _seen(generation)
     status |= {"phase": Phase.PENDING.value, "message": message}
     wanted = conditions.of_waiting(message)
     status["conditions"] = conditions.write(wanted, before.get("conditions") or (), generation=generation, now=now)
     return status
+
+
+def _seen(generation: int | None) -> dict[str, Any]:
+    """Which generation of the execution a status is about, where that is known."""
+    return {} if generation is None else {"observedGeneration": generation}
 
 
 def _has_ended(before: Mapping[str, Any], evidence: Evidence) -> bool:

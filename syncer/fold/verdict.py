@@ -66,7 +66,8 @@ def _argo_goes_on(evidence: Evidence) -> bool:
 def _open(evidence: Evidence, stages: Sequence[StageResult]) -> Verdict:
     begun = any(stage.member.begun for stage in stages)
     workflow = evidence.workflow
-    if not begun and (workflow is None or workflow.waits_for_lock):
+    unseen = workflow is None and not evidence.unreadable
+    if not begun and (unseen or (workflow is not None and workflow.waits_for_lock)):
         message = workflow.status.message if workflow is not None else ""
         return Verdict(Phase.PENDING, ConditionReason.IN_PROGRESS, message)
     return Verdict(Phase.RUNNING, ConditionReason.IN_PROGRESS)

@@ -265,10 +265,10 @@ class Client:
         request = self._named(Request("GET", selection.path, query=query, accept=accept))
         return self._transport.stream(request, silence=silence)
 
-    async def create(self, resource: Resource, namespace: str, value: Object) -> Reply:
-        """Create an object."""
-        path = resource.collection(namespace)
-        return await self._ask(Request("POST", path, query=self._managed, body=_typed(resource, value)))
+    async def create(self, resource: Resource, namespace: str, value: Object, *, dry_run: bool = False) -> Reply:
+        """Create an object; with `dry_run` the server only says what would come of it."""
+        path, query = resource.collection(namespace), self._managed | ({"dryRun": "All"} if dry_run else {})
+        return await self._ask(Request("POST", path, query=query, body=_typed(resource, value)))
 
     async def replace(self, resource: Resource, key: Key, value: Object, *, seconds: float = SECONDS) -> Reply:
         """Replace an object, unless it has changed since the one whose `resourceVersion` this has."""

@@ -134,10 +134,14 @@ class Informer(Generic[T]):
             self._unreadable("the answer to a write", error)
             return
         if version > seen:
-            self._written[metadata.key] = version
             found: dict[Key, Entry[T] | None] = {}
             self._add(found, raw)
-            self._put(metadata.key, found.get(metadata.key))
+            entry = found.get(metadata.key)
+            if entry is None and self._store.entry(metadata.key) is None:
+                # Not one of those that are selected: no watch will tell of it.
+                return
+            self._written[metadata.key] = version
+            self._put(metadata.key, entry)
 
     async def run(self) -> None:
         """Keep up with the server until this is cancelled. Errors of the server and of objects do not end it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ JSON = "application/json"
 _RENEW_SECONDS = 60.0
 _AUTHENTICATION = ("BearerToken",)
 _FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -76,22 +77,47 @@ class _Api(Protocol):
     async def close(self) -> None: ...
 
 
+class Renewal:
+    """Credentials that are read again every minute, and at the next request when they were not accepted.
+
+    Args:
+        read: reads them into a configuration.
+    """
+
+    def __init__(self, read: Callable[[Configuration], Awaitable[None]]) -> None:
+        self._read = read
+        self._due = time.monotonic() + _RENEW_SECONDS
+
+    def hurry(self) -> None:
+        """They were not accepted: what is kept by now may be others."""
+        self._due = 0.0
+
+    async def __call__(self, configuration: Configuration) -> None:
+        """Read them, if it is time; called before every request."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _RENEW_SECONDS
+            await self._read(configuration)
+
+
 class Transport:
     """A way to an API server. Raises nothing but `ApiError`.
 
     Args:
         configuration: where it is and who we are to it.
         agent: what the server is told asks.
+        renewal: reads credentials again.
     """
 
-    def __init__(self, configuration: Configuration, *, agent: str) -> None:
+    def __init__(self, configuration: Configuration, *, agent: str, renewal: Renewal) -> None:
         import aiohttp
         from kubernetes.aio.client import ApiClient, ApiException
         from kubernetes.aio.config import ConfigException
 
         api = ApiClient(configuration)
         api.user_agent = agent
+        configuration.refresh_api_key_hook = renewal  # type: ignore[assignment]
         self._api: _Api = api
+        self._renewal = renewal
         self._timeout = aiohttp.ClientTimeout
         # ValueError: a header that cannot be sent, such as a token with a line feed.
         self._failures = (aiohttp.ClientError, ApiException, ConfigException, OSError, ValueError)
@@ -145,6 +171,8 @@ class Transport:
         if response.status >= _FIRST_ERROR:
             body = await self._read(request, response)
             wait = response.headers.get(RETRY_AFTER)
+            if response.status == _UNAUTHORIZED:
+                self._renewal.hurry()
             raise error_of(str(request), body, status=response.status, retry_after=wait)
         return response
 
@@ -195,16 +223,16 @@ async def connect(
     at_home = Path(environment.get("HOME", "/")) / ".kube" / "config"
     try:
         if files or at_home.exists():
-            configuration = await _from_kubeconfig(files or str(at_home), context)
+            configuration, renewal = await _from_kubeconfig(files or str(at_home), context)
         else:
-            configuration = _from_account(account, environment)
-        return Transport(configuration, agent=agent)
+            configuration, renewal = _from_account(account, environment)
+        return Transport(configuration, agent=agent, renewal=renewal)
     except Exception as error:  # a file that is not what the loaders expect makes them raise whatever comes
         message = f"{error}; set KUBECONFIG to a kubeconfig, or run this in a pod with a service account"
         raise Unreachable("finding the API server", message=message) from error
 
 
-async def _from_kubeconfig(files: str, context: str | None) -> Configuration:
+async def _from_kubeconfig(files: str, context: str | None) -> tuple[Configuration, Renewal]:
     from kubernetes.aio.client import Configuration
     from kubernetes.aio.config import load_kube_config
 
@@ -212,29 +240,25 @@ async def _from_kubeconfig(files: str, context: str | None) -> Configuration:
     loader = await load_kube_config(  # type: ignore[no-untyped-call]
         config_file=files, context=context, client_configuration=configuration, persist_config=False
     )
-    due = time.monotonic() + _RENEW_SECONDS
-
-    async def renew(configuration: Configuration) -> None:
-        # The loader reads tokens once; this makes it read token files again, and run expired credential plugins.
-        nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + _RENEW_SECONDS
-            await loader.load_and_set(configuration)
-
-    configuration.refresh_api_key_hook = renew  # type: ignore[assignment]
-    return configuration
+    # The loader reads tokens once; this makes it read token files again, and run expired credential plugins.
+    return configuration, Renewal(loader.load_and_set)
 
 
-def _from_account(account: Path, environment: Mapping[str, str]) -> Configuration:
+def _from_account(account: Path, environment: Mapping[str, str]) -> tuple[Configuration, Renewal]:
     from kubernetes.aio.client import Configuration
     from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
     configuration = Configuration()
     token, authority = str(account / "token"), str(account / "ca.crt")
-    # This one reads the token again every minute.
-    loader = InClusterConfigLoader(token, authority, environ=environment)  # type: ignore[no-untyped-call]
+    loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
+        token, authority, try_refresh_token=False, environ=environment
+    )
     loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-    return configuration
+
+    async def read(configuration: Configuration) -> None:
+        loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+
+    return configuration, Renewal(read)
 
 
 def _unreachable(request: Request, error: BaseException) -> Unreachable:

@@ -227,6 +227,38 @@ def test_a_token_is_read_when_a_client_connects_and_kept_for_a_while(bench: Benc
     run(bench, later)
 
 
+async def ask_again_and_again(client: Client) -> None:
+    """Ask until it is refused: the server believes for a moment what it has found out about a token."""
+    while True:
+        await client.get(NAMESPACES, Key("", "default"))
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("found", ["service account", "kubeconfig"])
+def test_a_token_that_is_not_accepted_any_more_is_read_again(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    bench.administrator.create(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lives"}}, namespace=bench.namespace
+    )
+    token = bench.account / "token"
+    token.write_text(bench.token(bound_to="lives"))
+    if found == "kubeconfig":
+        monkeypatch.setenv("KUBECONFIG", str(written_kubeconfig(bench, tmp_path, {"tokenFile": str(token)})))
+
+    async def scenario() -> None:
+        connecting = bench.client() if found == "service account" else await Client.connect(agent=AGENT)
+        async with connecting as client:
+            await client.get(NAMESPACES, Key("", "default"))
+            bench.administrator.delete("Secret", bench.namespace, "lives")
+            with pytest.raises(errors.Unauthorized):
+                await ask_again_and_again(client)
+            token.write_text(bench.token())
+            await client.get(NAMESPACES, Key("", "default"))
+
+    asyncio.run(scenario())
+
+
 def test_a_kubeconfig_is_found_as_kubectl_finds_it(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,20 +276,26 @@ def test_a_kubeconfig_is_found_as_kubectl_finds_it(
         (tmp_path / ".kube" / "config").write_text(ours.read_text())
 
 
-def test_tokens_of_a_credential_plugin_are_used(bench: Bench, tmp_path: Path) -> None:
-    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
-    answer_file = tmp_path / "credential.json"
-    answer_file.write_text(json.dumps(credential | {"status": {"token": (bench.account / "token").read_text()}}))
-    plugin = {"apiVersion": credential["apiVersion"], "command": "cat", "args": [str(answer_file)]}
+def written_kubeconfig(bench: Bench, folder: Path, user: dict[str, object]) -> Path:
+    """Write a kubeconfig for a user."""
     cluster = {"server": f"https://127.0.0.1:{bench.port}", "certificate-authority": str(bench.account / "ca.crt")}
     config = {
         "current-context": "one",
         "contexts": [{"name": "one", "context": {"cluster": "c", "user": "u"}}],
         "clusters": [{"name": "c", "cluster": cluster}],
-        "users": [{"name": "u", "user": {"exec": plugin | {"interactiveMode": "Never"}}}],
+        "users": [{"name": "u", "user": user}],
     }
-    path = tmp_path / "kubeconfig"
+    path = folder / "kubeconfig"
     path.write_text(json.dumps(config))
+    return path
+
+
+def test_tokens_of_a_credential_plugin_are_used(bench: Bench, tmp_path: Path) -> None:
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
+    answer_file = tmp_path / "credential.json"
+    answer_file.write_text(json.dumps(credential | {"status": {"token": (bench.account / "token").read_text()}}))
+    plugin = {"apiVersion": credential["apiVersion"], "command": "cat", "args": [str(answer_file)]}
+    path = written_kubeconfig(bench, tmp_path, {"exec": plugin | {"interactiveMode": "Never"}})
 
     async def scenario() -> None:
         async with await Client.connect(agent=AGENT, kubeconfig=str(path)) as client:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import random
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from bed.client import Bed
 from support.api_admin import Administrator
-from support.api_faults import Asked, answer, drop
+from support.api_faults import Asked, answer, drop, hold
 from support.api_proxy import Certificate, Proxy
 from support.kube_bench import Bench, until
 from syncer.kube.client import Client, Selection
@@ -354,6 +355,85 @@ def test_an_object_that_is_not_kept_is_as_if_it_did_not_exist(bench: Bench) -> N
             await until(lambda: set(view.told) == {Key(bench.namespace, "c")}, "another object")
             assert len(view.informer) == 1
             assert view.metrics.unreadable == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_was_written_is_in_view_at_once_and_told_of_once(bench: Bench) -> None:
+    async def scenario() -> None:
+        proxy, go_on = bench.proxy(), threading.Event()
+        proxy.fault(watches, hold(go_on))
+        key = Key(bench.namespace, "a")
+        async with bench.client() as writer, view_of(bench, proxy) as view:
+            changes: list[tuple[Key, str]] = []
+            view.informer.on_change(lambda key, _, new: changes.append((key, new.data["x"] if new else "gone")))
+            reply = await writer.create(CONFIG_MAPS, bench.namespace, {"metadata": {"name": "a"}, "data": {"x": "1"}})
+            view.informer.wrote(reply.body)
+            reply = await writer.merge_patch(CONFIG_MAPS, key, {"data": {"x": "2"}})
+            view.informer.wrote(reply.body)
+            assert changes == [(key, "1"), (key, "2")]
+            go_on.set()
+            await asyncio.to_thread(bench.change, "a", x="3")
+            await until(lambda: len(changes) > 2, "the change of somebody else")
+            await asyncio.to_thread(bench.drop, "a")
+            await view.agrees()
+            assert changes == [(key, "1"), (key, "2"), (key, "3"), (key, "gone")]
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_comes_after_a_later_change_takes_nothing_back(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.keep("a", x="1")
+        bench.keep("b", x="1")
+        async with bench.client() as writer, view_of(bench) as view:
+            changed = await writer.merge_patch(CONFIG_MAPS, Key(bench.namespace, "a"), {"data": {"x": "2"}})
+            deleted = await writer.merge_patch(CONFIG_MAPS, Key(bench.namespace, "b"), {"data": {"x": "2"}})
+            await asyncio.to_thread(bench.change, "a", x="3")
+            await asyncio.to_thread(bench.drop, "b")
+            await view.agrees()
+            before = view.versions()
+            for late in (changed, deleted):
+                view.informer.wrote(late.body)
+            assert view.versions() == before
+
+    asyncio.run(scenario())
+
+
+def test_what_was_written_while_a_list_was_read_stays_though_the_list_is_older(bench: Bench) -> None:
+    async def scenario() -> None:
+        proxy, go_on = bench.proxy(), threading.Event()
+        for name in ("a", "b", "c"):
+            bench.keep(name, x="1")
+        proxy.fault(lambda asked: "continue=" in asked.query, hold(go_on))
+        async with bench.client() as writer, bench.client(proxy) as client:
+            view = View(bench, client, page=1)
+            running = asyncio.create_task(view.informer.run())
+            await asyncio.to_thread(proxy.wait_for, 2, "GET", "/configmaps")
+            changed = await writer.merge_patch(CONFIG_MAPS, Key(bench.namespace, "c"), {"data": {"x": "2"}})
+            made = await writer.create(CONFIG_MAPS, bench.namespace, {"metadata": {"name": "d"}})
+            for reply in (changed, made):
+                view.informer.wrote(reply.body)
+            known = {each: view.informer.get(Key(bench.namespace, each)) for each in ("c", "d")}
+            proxy.fault(watches, answer(503), times=math.inf)
+            go_on.set()
+            await view.informer.synced.wait()
+            assert set(view.versions()) == {"a", "b", "c", "d"}
+            assert all(view.informer.get(Key(bench.namespace, each)) is known[each] for each in known)
+            running.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_cannot_be_read_changes_nothing(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.keep("a", x="1")
+        async with view_of(bench) as view:
+            before = view.versions()
+            for body in (b"", b"[]", b'{"metadata": {"name": "a", "resourceVersion": "none"}}'):
+                view.informer.wrote(body)
+            assert view.versions() == before
+            assert view.metrics.unreadable == 3
 
     asyncio.run(scenario())
 

@@ -1,126 +1,171 @@
-"""A syncer that is killed at any of its writes leaves nothing that the next one does not bring to the same end."""
+"""A syncer that is killed at any of its writes leaves nothing that the next one does not bring to the same end.
+
+Every syncer is the successor of the one that was killed before, and the next to be killed. All writes are tried by
+`make test-matrix`, else a sample of them.
+"""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import re
+import random
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from compiler.model.names import ANNOTATION_FENCE, KIND_PLAN
-from support.api_admin import Administrator, until
+from support.api_admin import Administrator, Object, until
 from support.api_faults import Asked, Victim, kill
-from support.api_proxy import Certificate
-from support.api_syncer import SyncerBench, condition
-from support.plans import http, stage, workflow
+from support.api_proxy import Certificate, Proxy
+from support.api_syncer import SyncerBench
 from support.syncer_process import Syncer
 from support.syncer_runs import ArgoRun
+from support.syncer_stories import STOPPED, STORIES, Scene, add_workflows, check_end, settled
+from support.syncer_zygote import Zygote
 
-pytestmark = [pytest.mark.bed, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.bed, pytest.mark.timeout(1800)]
 
-DONE = {"s1.w1.a1": "Succeeded", "s2.w1.a1": "Succeeded"}
-STRIDE = 4
-"""Every which write is tried, unless all are asked for."""
+ALL = os.environ.get("DRPLAN_MATRIX") == "all"
+STRIDE = 1 if ALL else 29
+"""Every which write is tried; each story of a sample begins with another one."""
 
-_NAMES = ("workflowRef", "resolvedParams", "planRef", "message")
-_CHANGES = re.compile(r"(Time|uid|duration|snapshotRef)$")
-
-
-@pytest.fixture
-def bench(administrator: Administrator, certificate: Certificate, tmp_path: Path) -> Iterator[SyncerBench]:
-    """A namespace with two workflows."""
-    with SyncerBench(administrator, certificate, tmp_path) as made:
-        action = http("act", method="PUT")
-        made.plan(stage("db", "one"), name="first", workflows=[workflow("one", action), workflow("two", action)])
-        yield made
+MOMENTS = 20 if ALL else 3
+LONGEST = 4.0
+"""Seconds within which a story is over, if nothing disturbs it."""
 
 
-def lasting(value: object) -> object:
-    """What must be the same in every run: not its times, nor what is named after the uid of its execution."""
-    if isinstance(value, dict):
-        return {
-            name: lasting(each)
-            for name, each in value.items()
-            if not _CHANGES.search(name)
-            and name not in ("workflowRef", "resolvedParams", "namespace", "message", "planRef")
-        }
-    return [lasting(each) for each in value] if isinstance(value, list) else value
+class Keeper:
+    """Sees to it that there is a syncer: kills one where it is told to, and starts another one after it."""
 
+    def __init__(self, bench: SyncerBench) -> None:
+        self.bench = bench
+        self.killed = 0
+        self._proxy: Proxy
+        self._victim: Victim
+        self._syncer = self._start()
 
-def end(bench: SyncerBench, name: str) -> tuple[object, object, int]:
-    """What a run has come to: its status, what its plan remembers, and how many Workflows there were."""
-    uid = bench.execution(name)["metadata"]["uid"]
-    labels = (each["metadata"]["labels"] for each in bench.workflows())
-    found = sum(each.get("dr.bkbcs.tencent.com/execution-uid") == uid for each in labels)
-    history = [(operation, phase) for _, operation, phase in bench.history(name)]
-    return lasting(bench.status(name)), history, found
+    def revive(self) -> None:
+        """Start another syncer, if the one there was is dead."""
+        if not self.alive:
+            self.killed += 1
+            self._syncer.wait()
+            self.bench.forget_leader()
+            self._syncer = self._start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the syncer lives."""
+        return self._syncer.running
 
-def test_a_kill_at_a_write_changes_nothing_of_the_end(bench: SyncerBench) -> None:
-    proxy = bench.proxy()
-    calm = bench.start(proxy=proxy)
-    live(bench, calm, "calm")
-    assert calm.stop() == 0
-    expected = end(bench, "calm")
-    writes = sum(is_work(asked) for asked in proxy.asked)
-    numbers = range(1, writes + 1) if os.environ.get("DRPLAN_MATRIX") == "all" else range(2, writes + 1, STRIDE)
-    for number in numbers:
-        for forwarded in (True, False):
-            name = f"kill-{number}-{'after' if forwarded else 'before'}"
-            disturb(bench, name, number, forwarded=forwarded)
-            assert end(bench, name) == expected, name
+    def kill_at(self, number: int, *, forwarded: bool) -> None:
+        """Have the syncer that lives killed at one of its next writes."""
+        numbers = itertools.count(1)
+        fault = kill(self._victim, forwarded=forwarded)
+        self._proxy.fault(lambda asked: is_work(asked) and next(numbers) == number, fault)
 
+    def kill_after(self, seconds: float) -> threading.Timer:
+        """Have the syncer that lives killed after some time."""
+        timer = threading.Timer(seconds, self._victim.kill)
+        timer.start()
+        return timer
 
-def disturb(bench: SyncerBench, name: str, number: int, *, forwarded: bool) -> None:
-    """Run an execution with a syncer that dies at a write, and another one after it."""
-    proxy, victim = bench.proxy(), Victim()
-    numbers = itertools.count(1)
-    proxy.fault(lambda asked: is_work(asked) and next(numbers) == number, kill(victim, forwarded=forwarded))
-    first = bench.start(proxy=proxy, victim=victim)
-    live(bench, first, name)
-    first.kill()
-    bench.forget_leader()
-    second = bench.start()
-    live(bench, second, name)
-    second.until_ready()
-    assert second.stop() == 0
+    def stop(self) -> None:
+        """End the last one."""
+        self.revive()
+        self._syncer.until_ready()
+        assert self._syncer.stop() == 0
 
-
-def live(bench: SyncerBench, syncer: Syncer, name: str) -> None:
-    """Have an execution, and let Argo and runners do their part, for as long as the syncer lives or the run lasts."""
-    if bench.administrator.get(KIND_PLAN, bench.namespace, name) is None:
-        bench.plan(stage("db", "one"), stage("app", "two"), name=name, workflows=[])
-    until(lambda: not syncer.running or bench.is_ready(name), f"plan {name} to be ready", seconds=60)
-    if not syncer.running:
-        return
-    if not bench.exists(name):
-        bench.execute(name, plan=name)
-    until(lambda: not syncer.running or is_recorded(bench, name) or played(bench, name), f"{name}", seconds=120)
-    until(lambda: not syncer.running or is_recorded(bench, name), f"{name} to be recorded", seconds=120)
-
-
-def played(bench: SyncerBench, name: str) -> bool:
-    """Do the part of Argo and of the runners, if the Workflow is bound; tells whether it is done."""
-    text = (bench.execution(name)["metadata"].get("annotations") or {}).get(ANNOTATION_FENCE)
-    fence = json.loads(text) if text else {}
-    if not fence.get("workflowUID"):
-        return False
-    run = ArgoRun(bench, name, fence["workflow"])
-    for key, phase in DONE.items():
-        run.record(key, phase)
-    run.argo("Succeeded", DONE)
-    return True
-
-
-def is_recorded(bench: SyncerBench, name: str) -> bool:
-    """Whether an execution is at its end."""
-    return condition(bench.status(name), "Recorded") is not None
+    def _start(self) -> Syncer:
+        self._proxy, self._victim = self.bench.proxy(), Victim()
+        return self.bench.start(proxy=self._proxy, victim=self._victim)
 
 
 def is_work(asked: Asked) -> bool:
     """Whether a request is a write of what the syncer does, and not about who leads or what people are told."""
     return asked.write > 0 and not any(part in asked.path for part in ("/leases", "/events"))
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """Forks syncers."""
+    with Zygote() as made:
+        yield made
+
+
+@pytest.fixture
+def bench(
+    administrator: Administrator, certificate: Certificate, tmp_path: Path, zygote: Zygote
+) -> Iterator[SyncerBench]:
+    """A namespace with workflows."""
+    with SyncerBench(administrator, certificate, tmp_path, zygote=zygote) as made:
+        add_workflows(made)
+        yield made
+
+
+def tell(keeper: Keeper, story: str, name: str) -> Scene:
+    """Tell a story with the syncers of a keeper."""
+    scene = Scene(keeper.bench, name, revive=keeper.revive)
+    STORIES[story](scene)
+    return scene
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_kill_at_a_write_changes_nothing_of_the_end(bench: SyncerBench, story: str) -> None:
+    keeper = Keeper(bench)
+    expected = settled(tell(keeper, story, "calm"))
+    assert keeper.killed == 0
+    first = 1 if ALL else 1 + list(STORIES).index(story) * 5 % STRIDE
+    for forwarded in (True, False):
+        for number in itertools.count(first, STRIDE):
+            before = keeper.killed
+            keeper.kill_at(number, forwarded=forwarded)
+            scene = tell(keeper, story, f"kill-{number}-{'after' if forwarded else 'before'}")
+            check_end(scene, expected)
+            keeper.revive()
+            if keeper.killed == before:
+                # It has no write of this number.
+                break
+    keeper.stop()
+
+
+def test_one_that_is_deleted_in_the_middle_of_its_start_while_nobody_is_there_leaves_nothing(
+    bench: SyncerBench,
+) -> None:
+    keeper = Keeper(bench)
+    for number in range(1, 10) if ALL else (2, 4, 6):
+        scene = Scene(bench, f"begun-{number}", revive=keeper.revive)
+        scene.plan("long", "two")
+        keeper.kill_at(number, forwarded=True)
+        bench.execute(scene.name, plan=scene.name)
+        until(lambda: not keeper.alive, "the syncer to die", seconds=60)
+        bench.delete(scene.name)
+        scene.until(partial(gone, scene), "the execution to go")
+        end = scene.end()
+        assert (end["left"], end["plan"]) == ([], ("Ready", None, ("False", "Idle"))), scene.name
+        assert {each["phase"] for each in end["history"]} <= {"Cancelled"}, scene.name
+    keeper.stop()
+
+
+def gone(scene: Scene) -> bool:
+    """Whether an execution is gone; a Workflow that is stopped ends, as Argo would have it."""
+    for each in scene.bench.workflows():
+        run = ArgoRun(scene.bench, scene.name, each["metadata"]["name"])
+        if each["spec"].get("shutdown") and run.name.startswith(scene.name) and not each.get("status"):
+            run.argo("Failed", {}, STOPPED)
+    return not scene.bench.exists(scene.name)
+
+
+def test_a_kill_at_a_random_moment_changes_nothing_of_the_end(bench: SyncerBench) -> None:
+    keeper, draw = Keeper(bench), random.Random(6)
+    expected: dict[str, Object] = {}
+    for number in range(MOMENTS):
+        story = draw.choice(list(STORIES))
+        if story not in expected:
+            expected[story] = settled(tell(keeper, story, f"calm-{story}"))
+        timer = keeper.kill_after(draw.uniform(0, LONGEST))
+        scene = tell(keeper, story, f"moment-{number}")
+        timer.join()
+        check_end(scene, expected[story])
+    keeper.stop()

@@ -1,7 +1,7 @@
 """Builds the programs of `versions` from their Go modules, once: each tool has a folder in the cache, named by content.
 
 What is not there is built aside and moved into place, so a folder that exists is whole. Every run of the same tool
-waits for the one that builds it. From nothing all tools take about 8 minutes on two cores, with Go's own caches warm
+waits for the one that builds it. From nothing all tools take about 10 minutes on two cores, with Go's own caches warm
 1 minute.
 """
 

@@ -20,8 +20,10 @@ ARGO = "v3.7.6"
 ETCD = "v3.6.16"
 COREDNS = "v1.12.0"
 PAUSE = "v1"
+HELM = "v3.22.0"
 
 ARGO_MODULE = "github.com/argoproj/argo-workflows/v3"
+HELM_MODULE = "helm.sh/helm/v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ TOOLS = (
     Tool("etcd", "go.etcd.io/etcd/server/v3", ETCD, {"etcd": "go.etcd.io/etcd/server/v3"}),
     Tool("coredns", "github.com/coredns/coredns", COREDNS, {"coredns": "github.com/coredns/coredns"}),
     Tool("pause", "", PAUSE, {"pause": "."}),
+    Tool("helm", HELM_MODULE, HELM, {"helm": f"{HELM_MODULE}/cmd/helm"}, (f"{HELM_MODULE}/internal/version.version",)),
 )
 
 TOOL_OF_PROGRAM = {program: tool for tool in TOOLS for program in tool.programs}

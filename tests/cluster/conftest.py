@@ -30,7 +30,8 @@ from support.rbac_audit import audited
 IMAGE = ROOT / "dist" / "drplan-image.tar"
 SOURCES_OF_IMAGE = (
     *("compiler", "runner", "syncer", "drplan", "templates", "crds"),
-    *("deploy/image", "pyproject.toml", "requirements-runtime.lock", "README.md", "LICENSE"),
+    *("deploy/image", "deploy/syncer", "deploy/components", "deploy/runner"),
+    *("pyproject.toml", "requirements-runtime.lock", "README.md", "LICENSE"),
 )
 ARGO_RELEASE = f"https://github.com/argoproj/argo-workflows/releases/download/{versions.ARGO}/install.yaml"
 

@@ -102,6 +102,12 @@ class Administrator:
         assert answer is not None
         return answer
 
+    def stream(self, path: str, *, seconds: float) -> urllib3.BaseHTTPResponse:
+        """Ask for something that is answered bit by bit, such as a watch; whoever asks closes the answer."""
+        return self._pool.urlopen(
+            "GET", path, headers={"User-Agent": AGENT}, preload_content=False, timeout=seconds, pool_timeout=None
+        )
+
     def define(self, folder: Path) -> None:
         """Apply the definitions of kinds in a folder, and wait until they are served."""
         definitions = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(folder.glob("*.yaml"))]

@@ -35,7 +35,7 @@ from support.api_admin import Administrator, Object, path_of, until
 from support.api_faults import Victim
 from support.api_proxy import Certificate, Proxy, Upstream
 from support.command import ROOT
-from support.syncer_process import Syncer, kubeconfig_of
+from support.syncer_process import Starter, Syncer, kubeconfig_of
 from support.syncer_runs import ArgoRun
 
 ROLE = ROOT / "deploy" / "syncer" / "role.yaml"
@@ -45,19 +45,38 @@ _BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 
 
 class SyncerBench:
-    """A namespace in which a syncer lives and works: its Lease, its service account, plans and executions."""
+    """A namespace in which a syncer lives and works: its Lease, its service account, plans and executions.
 
-    def __init__(self, administrator: Administrator, certificate: Certificate, folder: Path) -> None:
+    Args:
+        administrator: the API server.
+        certificate: what proxies show.
+        folder: where kubeconfigs and logs are kept.
+        zygote: what starts the syncers; None to start each from the command line.
+        namespace: a namespace that is there and stays; empty for a new one.
+    """
+
+    def __init__(
+        self,
+        administrator: Administrator,
+        certificate: Certificate,
+        folder: Path,
+        *,
+        zygote: Starter | None = None,
+        namespace: str = "",
+    ) -> None:
         self.administrator = administrator
-        self.namespace = f"syncer-{uuid.uuid4().hex[:8]}"
+        self.namespace = namespace or f"syncer-{uuid.uuid4().hex[:8]}"
+        self._is_new = not namespace
         self.folder = folder
-        self._certificate = certificate
+        self.certificate = certificate
+        self._zygote = zygote
         self._stack = ExitStack()
         self._number = 0
 
     def __enter__(self) -> SyncerBench:
         ask = self.administrator
-        ask.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        if self._is_new:
+            ask.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         for value in yaml.load_all(ROLE.read_text(), yaml.CSafeLoader):
             self._grant(value)
         for value in yaml.load_all(RUNNER_ROLE.read_text(), yaml.CSafeLoader):
@@ -75,14 +94,15 @@ class SyncerBench:
         for each in self.administrator.list(KIND_EXECUTION, self.namespace):
             self.tear_off_finalizers(each["metadata"]["name"])
         self.administrator.ask("DELETE", f"{_BINDINGS}/{self.namespace}")
-        self.administrator.delete("Namespace", "", self.namespace)
+        if self._is_new:
+            self.administrator.delete("Namespace", "", self.namespace)
 
     # --- the syncer
 
     def proxy(self) -> Proxy:
         """A proxy to the API server that ends with this."""
         upstream = Upstream(self.administrator.bed.state.port, self.administrator.bed.authority.ca)
-        return self._stack.enter_context(Proxy(upstream, self._certificate))
+        return self._stack.enter_context(Proxy(upstream, self.certificate))
 
     def start(self, *flags: str, proxy: Proxy | None = None, victim: Victim | None = None) -> Syncer:
         """Start a syncer that works in this namespace only; `victim` gets to know its pid."""
@@ -92,7 +112,7 @@ class SyncerBench:
         authority = proxy.authority if proxy else self.administrator.bed.authority.ca
         kubeconfig = stem.with_suffix(".kubeconfig")
         kubeconfig.write_text(json.dumps(kubeconfig_of(port, authority, self._token)))
-        syncer = Syncer(kubeconfig, self.namespace, flags, stem.with_suffix(".log"))
+        syncer = Syncer(kubeconfig, self.namespace, flags, stem.with_suffix(".log"), zygote=self._zygote)
         self._stack.callback(syncer.kill)
         if victim is not None:
             victim.pid = syncer.pid

@@ -65,10 +65,11 @@ class Bench:
         self.administrator.ask("DELETE", f"{_BINDINGS}/{self.namespace}")
         self.administrator.delete("Namespace", "", self.namespace)
 
-    def token(self) -> str:
-        """A token of the service account."""
+    def token(self, *, bound_to: str = "") -> str:
+        """A token of the service account, which counts only as long as a Secret exists, if it is bound to one."""
         path = path_of("ServiceAccount", self.namespace, ACCOUNT) + "/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        bound = {"boundObjectRef": {"apiVersion": "v1", "kind": "Secret", "name": bound_to}} if bound_to else {}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": bound}
         token: str = self.administrator.ask("POST", path, request)["status"]["token"]
         return token
 

@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from compiler.model.names import ANNOTATION_FENCE, FINALIZER_EXECUTION
+from compiler.model.names import ANNOTATION_FENCE, FINALIZER_EXECUTION, LABEL_FINAL
 from support.graphs import graph, stage, use
 from support.trees import NOW, WORKFLOW, execution
 from syncer.decide.lifecycle import next_step
-from syncer.decide.steps import Keep, Mark, Own, Rest, Seen, SetFence, Show, ShowTarget, Step, WritePlan, WriteRecord
+from syncer.decide.steps import (
+    Keep,
+    Mark,
+    MarkUndone,
+    Own,
+    Reopen,
+    Rest,
+    Seen,
+    SetFence,
+    Show,
+    ShowTarget,
+    Step,
+    WritePlan,
+    WriteRecord,
+)
 from syncer.nodes import read_workflow
 
 PLAN = graph(stage(use("a")), stage(use("b"), name="app"))
@@ -39,17 +53,18 @@ def after(before: Seen, step: Step) -> Seen:
         case SetFence():
             return annotated(before, **{ANNOTATION_FENCE: step.fence.dump()})
         case WriteRecord():
-            known = {**before.undone, step.record["metadata"]["name"]: step.record}
-            key = step.record["spec"]["key"]
-            if step.record["metadata"]["name"] in before.undone:
-                return replace(before, undone=known)
-            return replace(before, records={**before.records, key: step.record})
+            return replace(before, records={**before.records, step.record["spec"]["key"]: step.record})
+        case MarkUndone():
+            marked = {each["metadata"]["name"]: each for each in step.records}
+            return replace(before, undone={**before.undone, **marked})
         case ShowTarget():
             return replace(before, target={**(before.target or {}), "status": step.status})
         case Own():
-            assert before.workflow is not None
-            before.workflow.metadata.labels = {"dr.bkbcs.tencent.com/final": "true"}
-            return before
+            if before.workflow is not None:
+                before.workflow.metadata.labels = {LABEL_FINAL: "true"}
+            return _labelled(before, {LABEL_FINAL: "true"})
+        case Reopen():
+            return _labelled(before, {})
         case _:
             return before
 
@@ -84,6 +99,13 @@ def lived_until_rest(before: Seen, *, limit: int = 30) -> tuple[Seen, list[Step]
 def kinds(taken: list[Step]) -> list[str]:
     """Names of the steps."""
     return [type(step).__name__ for step in taken]
+
+
+def _labelled(before: Seen, labels: Mapping[str, str]) -> Seen:
+    records = {
+        key: {**each, "metadata": {**each["metadata"], "labels": labels}} for key, each in before.records.items()
+    }
+    return replace(before, records=records)
 
 
 def _with_metadata(before: Seen, fields: Mapping[str, Any]) -> Seen:

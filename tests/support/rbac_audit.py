@@ -51,9 +51,11 @@ class Audit:
     Args:
         log: the audit log.
         namespace: whose service account it is about; without one, that of any namespace.
+        account: name of the service account.
     """
 
-    def __init__(self, log: Path, *, namespace: str = "") -> None:
+    def __init__(self, log: Path, *, namespace: str = "", account: str = RUNNER_SERVICE_ACCOUNT) -> None:
+        self._account = account
         self._accounts = f"{_ACCOUNTS}{namespace}:" if namespace else _ACCOUNTS
         self._log = log
         self._start = log.stat().st_size if log.exists() else 0
@@ -77,7 +79,7 @@ class Audit:
             )
             for entry in entries
             if entry["user"]["username"].startswith(self._accounts)
-            and entry["user"]["username"].endswith(f":{RUNNER_SERVICE_ACCOUNT}")
+            and entry["user"]["username"].endswith(f":{self._account}")
             and entry.get("userAgent") != AGENT
             and (reference := entry.get("objectRef"))
         ]
@@ -116,9 +118,12 @@ def granted(role: Path) -> list[Right]:
 
 
 @contextmanager
-def audited(log: Path, *, namespace: str = "") -> Iterator[Audit]:
-    """Watch an audit log, and fail at the end when a runner (of a namespace) was refused what it asked for."""
-    audit = Audit(log, namespace=namespace)
+def audited(log: Path, *, namespace: str = "", account: str = RUNNER_SERVICE_ACCOUNT) -> Iterator[Audit]:
+    """Watch an audit log, and fail at the end when a runner (of a namespace) was refused what it asked for.
+
+    The same for another service account, when it is named.
+    """
+    audit = Audit(log, namespace=namespace, account=account)
     yield audit
     refused = "\n".join(sorted(set(audit.refused())))
-    assert not refused, f"a runner was refused what it asked for, and no test wants that:\n{refused}"
+    assert not refused, f"{account} was refused what it asked for, and no test wants that:\n{refused}"

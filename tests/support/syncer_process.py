@@ -10,30 +10,38 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Protocol
 
 from support.api_admin import Object, until
 from support.command import ROOT
+from support.syncer_zygote import Forked
 
 _STOP_SECONDS = 20.0
+
+
+class Starter(Protocol):
+    """Starts programs."""
+
+    def start(self, arguments: list[str], log: Path, /) -> subprocess.Popen[bytes] | Forked:
+        """Start the program with these arguments; it writes into a file."""
 
 
 class Syncer:
     """A process."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, flags: tuple[str, ...], log: Path) -> None:
+    def __init__(
+        self, kubeconfig: Path, namespace: str, flags: tuple[str, ...], log: Path, *, zygote: Starter | None = None
+    ) -> None:
+        self.kubeconfig = kubeconfig
         self.log = log
         self.port = free_port()
-        command = [
-            *(sys.executable, "-m", "drplan", "syncer", "--log-level=debug"),
+        arguments = [
+            *("syncer", "--log-level=debug"),
             *(f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", f"--own-namespace={namespace}"),
             f"--metrics-address=127.0.0.1:{self.port}",
             *flags,
         ]
-        inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=inherited, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+        self._process = _spawned(arguments, log) if zygote is None else zygote.start(arguments, log)
         self.pid = self._process.pid
 
     @property
@@ -53,6 +61,14 @@ class Syncer:
         """Wait until it has everything in view."""
         until(lambda: self.get("/readyz"), "the syncer to be ready", seconds=60)
 
+    def freeze(self) -> None:
+        """Stop it in whatever it does, as a machine does that is suspended."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a lost node would."""
         self._process.kill()
@@ -70,6 +86,15 @@ class Syncer:
     def lines(self) -> list[Object]:
         """What it has logged."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def _spawned(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, "-m", "drplan", *arguments]
+    with log.open("w") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=inherited, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
 
 
 def kubeconfig_of(port: int, authority: Path, token: str) -> Object:

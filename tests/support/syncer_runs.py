@@ -115,7 +115,7 @@ class ArgoRun:
         }
         bench.administrator.create(value, namespace=bench.namespace)
 
-    def record_without_execution(self, key: str, phase: str) -> None:
+    def record_without_execution(self, key: str, phase: str, *, plan: str = "pay") -> None:
         """Leave the record of an action as its runner does while nobody has made an execution for the Workflow."""
         found = self.get()
         assert found is not None
@@ -123,7 +123,7 @@ class ArgoRun:
         value = {
             "apiVersion": API_VERSION,
             "kind": KIND_RECORD,
-            "metadata": {"name": record_name(self.name, uid, key), "labels": {LABEL_PLAN: "pay", LABEL_RESULT: phase}},
+            "metadata": {"name": record_name(self.name, uid, key), "labels": {LABEL_PLAN: plan, LABEL_RESULT: phase}},
             "spec": {
                 "schemaVersion": 1,
                 "execution": {"name": "", "uid": ""},

@@ -226,17 +226,19 @@ class TestNeverRan:
         assert [entry["phase"] for entry in status["executionHistory"]] == ["Cancelled"]
 
     def test_one_that_vanished_is_cancelled_and_lets_go(self):
-        status = forget(claimed(), "x-1", now=NOW + timedelta(minutes=1))
+        status = forget(claimed(), {"name": "pay-1", "uid": "x-1"}, now=NOW + timedelta(minutes=1))
         DRPlanStatus.model_validate(status)
         assert "currentExecution" not in status
         assert status["executionHistory"][0]["phase"] == "Cancelled"
         assert status["executionHistory"][0]["message"] == "the DRPlanExecution is gone"
-        assert forget(status, "x-1", now=NOW + timedelta(hours=1)) == status
+        assert forget(status, {"name": "pay-1", "uid": "x-1"}, now=NOW + timedelta(hours=1)) == status
 
     def test_another_uid_is_left_alone(self):
         status = finished(claimed())
-        assert forget(status, "x-1", now=NOW)["executionHistory"] == status["executionHistory"]
-        assert forget(claimed(), "x-9", now=NOW) == claimed()
+        assert (
+            forget(status, {"name": "pay-1", "uid": "x-1"}, now=NOW)["executionHistory"] == status["executionHistory"]
+        )
+        assert forget(claimed(), {"name": "pay-9", "uid": "x-9"}, now=NOW) == claimed()
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["claim", "finish", "forget"]), st.integers(1, 14)), max_size=40)
@@ -253,7 +255,7 @@ def test_whatever_happens_a_history_is_short_has_no_execution_twice_and_one_hold
         elif step == "finish":
             status = finish(status, asked, now=NOW)
         else:
-            status = forget(status, f"x-{number}", now=NOW)
+            status = forget(status, {"name": "any", "uid": f"x-{number}"}, now=NOW)
         uids = [entry["uid"] for entry in status.get("executionHistory", ())]
         assert len(uids) == len(set(uids)) <= 10
         held = before.get("currentExecution")

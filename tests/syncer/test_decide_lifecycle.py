@@ -21,6 +21,7 @@ from syncer.decide.steps import (
     Mark,
     Own,
     Release,
+    Reopen,
     Rest,
     SetFence,
     ShowTarget,
@@ -235,19 +236,27 @@ class TestRetry:
         lived = self.failed()
         claim = next_step(lived)
         assert isinstance(claim, WritePlan)
-        step = next_step(after(lived, claim))
+        lived = after(lived, claim)
+        assert next_step(lived) == Reopen()
+        step = next_step(after(lived, Reopen()))
         assert isinstance(step, SetFence)
         assert (step.fence.generation, step.fence.workflow) == ((2, 1), "pay-x-1a2b3c4d-e2")
         assert step.annotations == {RETRIED: "1", CANCEL: None, PAUSE: None}
 
     def test_what_comes_next_is_the_workflow_of_that_epoch(self):
-        lived = self.failed()
+        lived = after(self.failed(), Reopen())
         lived = after(lived, next_step(lived))
         step = next_step(lived)
         lived = annotated(after(lived, step), **{RETRIED: "1"})
         lived = replace(lived, workflow=None, workflow_name="pay-x-1a2b3c4d-e2")
         assert not lived.lost
         assert next_step(lived) == CreateWorkflow()
+
+    def test_a_plan_that_was_claimed_for_a_retry_that_is_not_wanted_any_more_is_free_again(self):
+        failed = self.failed()
+        lived = after(failed, next_step(failed))
+        lived, _ = lived_until_rest(annotated(lived, **{RETRY: None}))
+        assert lived.plan["status"] == failed.plan["status"]
 
     @pytest.mark.parametrize(
         ("fields", "why"),
@@ -300,14 +309,25 @@ class TestArgoRetry:
 
     def test_the_plan_is_claimed_again_and_the_fence_opens_for_one_more_run(self):
         lived, taken = lived_until_rest(self.reopened())
-        assert kinds(taken)[:2] == ["WritePlan", "SetFence"]
+        assert kinds(taken)[:3] == ["WritePlan", "Reopen", "SetFence"]
         assert Fence.of(lived.execution).generation == (1, 2)
         assert lived.status["runs"] == 2
         assert not lived.phase.terminal
 
     def test_when_the_plan_is_taken_the_workflow_is_terminated(self):
         step = next_step(self.reopened(currentExecution={"name": "pay-9", "uid": "x-9"}))
-        assert step == ChangeWorkflow({"suspend": None, "shutdown": "Terminate"})
+        assert isinstance(step, ChangeWorkflow)
+        assert step.spec == {"suspend": None, "shutdown": "Terminate"}
+        assert "held by execution pay-9" in step.refused
+
+    def test_a_plan_that_was_claimed_for_a_run_that_is_over_before_it_began_is_free_again(self):
+        ended, _ = TestEnd().end(records=DONE)
+        lived = self.reopened()
+        lived = replace(after(lived, next_step(lived)), workflow=ended.workflow)
+        assert "currentExecution" in lived.plan["status"]
+        lived, taken = lived_until_rest(lived)
+        assert kinds(taken) == ["WritePlan", "Rest"]
+        assert lived.plan["status"] == ended.plan["status"]
 
 
 class TestDeletion:

@@ -30,6 +30,11 @@ class TestCopies:
         assert is_bound(workflow(), execution(fence=Fence(WORKFLOW)))
         assert is_bound(workflow(), execution())
 
+    def test_beneath_a_fence_that_cannot_be_read_the_name_tells(self):
+        broken = {**execution(fence="{"), "status": {"workflowRef": {"name": WORKFLOW}}}
+        assert is_bound(workflow(), broken)
+        assert not is_bound(workflow(name="copy"), broken)
+
     def test_a_copy_is_terminated_once(self):
         assert end_copy(workflow(suspend=True)) == TERMINATE
         assert end_copy(workflow(shutdown="Terminate")) is None

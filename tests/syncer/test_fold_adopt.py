@@ -42,6 +42,16 @@ class TestRun:
         with pytest.raises(ValueError, match="of Argo Workflow pay-x-1 cannot be read"):
             run_of(workflow(run))
 
+    def test_one_that_was_made_from_a_template_has_it_from_there(self):
+        parameters = [{"name": "run", "value": json.dumps({**ADOPTED, "mode": "delete"})}]
+        stored = {"arguments": {"parameters": parameters}, "templates": []}
+        made = {
+            "metadata": {"name": "pay-x7", "namespace": "dr", "uid": "wf-1"},
+            "spec": {"arguments": {}, "workflowTemplateRef": {"name": "pay"}},
+            "status": {"phase": "Running", "storedWorkflowTemplateSpec": stored},
+        }
+        assert run_of(read_workflow(made)) == Run("dr", "pay", mode="delete")
+
     def test_a_workflow_without_one_was_not_compiled_by_us(self):
         with pytest.raises(ValueError, match="pay-x-1 has no parameter run"):
             run_of(workflow())

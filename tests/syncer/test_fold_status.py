@@ -14,6 +14,7 @@ from support.graphs import SKIPPED, action, graph, stage, uniform, use
 from support.trees import NOW, Argo, entry, execution, failed, folded, opened, record
 from syncer.fold import fold, refused, waiting
 from syncer.fold.render import COMPACT_LIMIT, FULL_LIMIT, encoded_size
+from syncer.fold.stalls import Stall
 
 PLAN = graph(stage(use("a", action("job", type=ActionType.JOB))), stage(use("b"), name="app"))
 DONE = [
@@ -210,17 +211,12 @@ class TestConditions:
         assert recorded in finished(previous=previous).status["conditions"]
         assert folded(PLAN, Argo().workflow(), previous=previous).condition("Recorded") is None
 
-    def test_a_stall_that_others_found_stays_while_the_run_goes_on(self):
-        stalled = {
-            "type": "Stalled",
-            "status": "True",
-            "reason": "PodsUnschedulable",
-            "message": "0/3 nodes",
-            "lastTransitionTime": "2025-11-24T08:58:00Z",
-        }
-        previous = {"conditions": [stalled]}
-        assert stalled in folded(PLAN, Argo().workflow(), previous=previous).status["conditions"]
-        assert finished(previous=previous).condition("Stalled") is None
+    def test_a_stall_that_others_found_is_shown_while_they_find_it_and_the_run_goes_on(self):
+        stall = Stall(ConditionReason.WORKFLOW_CONFLICT, "another Workflow is in the way")
+        shown = folded(PLAN, Argo().workflow(), stall=stall)
+        assert shown.condition("Stalled") == ("True", "WorkflowConflict")
+        assert folded(PLAN, Argo().workflow(), previous=shown.status).condition("Stalled") is None
+        assert finished(previous=shown.status, stall=stall).condition("Stalled") is None
 
     def test_nodes_that_cannot_be_read_stall_the_run_until_they_can(self):
         unreadable = {"metadata": {"name": "wf"}, "status": {"phase": "Running", "compressedNodes": "%"}}
