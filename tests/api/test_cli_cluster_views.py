@@ -10,15 +10,13 @@ import pytest
 
 from support.api_admin import Administrator, until
 from support.api_proxy import Certificate
-from support.api_syncer import SyncerBench
+from support.api_syncer import ACCOUNT, SyncerBench
 from support.cluster_commands import Commands, written
 from support.plans import http, stage, workflow
 from support.syncer_process import free_port
 
 pytestmark = pytest.mark.bed
 
-_FIRST_WATCH = 3
-"""Number of the request that is the first watch: it comes after a look at the execution, and a list."""
 BOTH = {"s1.w1.a1": "Succeeded", "s2.w1.a1": "Succeeded"}
 
 
@@ -40,6 +38,13 @@ def bench(
 def call(bench: SyncerBench, tmp_path: Path) -> Commands:
     """The commands, with the bench's namespace in their kubeconfig."""
     return Commands.of(bench, tmp_path)
+
+
+def token_of(bench: SyncerBench, account: str) -> str:
+    """A token of a service account."""
+    path = f"/api/v1/namespaces/{bench.namespace}/serviceaccounts/{account}/token"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    return str(bench.administrator.ask("POST", path, request)["status"]["token"])
 
 
 def test_executions_are_shown_as_a_tree_a_table_and_objects(bench: SyncerBench, call: Commands) -> None:
@@ -73,11 +78,14 @@ def test_a_history_has_what_is_kept_and_what_only_the_plan_remembers_once_each(
 
 def test_a_watch_goes_on_through_cut_connections_and_a_server_that_is_away(bench: SyncerBench, tmp_path: Path) -> None:
     proxy = bench.proxy()
-    call = Commands.of(bench, tmp_path, port=proxy.port, authority=proxy.authority)
+    # A proxy ends TLS, so that certificates of clients do not come through.
+    server = {"server": f"https://127.0.0.1:{proxy.port}", "certificate-authority": str(proxy.authority)}
+    user = {"token": token_of(bench, ACCOUNT)}
+    call = Commands(written(tmp_path / "proxied", cluster=server, user=user, namespace=bench.namespace))
     bench.execute("pay-2")
     run = bench.bound("pay-2")
     with call.started("watch", "pay-2", "-o", "json") as watching:
-        until(lambda: proxy.count("GET", "/drplanexecutions") >= _FIRST_WATCH, "the watch", seconds=60)
+        until(lambda: any("watch=true" in asked.query for asked in proxy.asked), "the watch", seconds=60)
         proxy.cut_streams()
         proxy.refuse()
         run.record("s1.w1.a1", "Succeeded")
@@ -137,9 +145,7 @@ def test_a_server_that_cannot_be_had_is_exit_code_4(bench: SyncerBench, tmp_path
 def test_who_may_not_look_is_told_so(bench: SyncerBench, tmp_path: Path) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "visitor"}}
     bench.administrator.create(account, namespace=bench.namespace)
-    path = f"/api/v1/namespaces/{bench.namespace}/serviceaccounts/visitor/token"
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = bench.administrator.ask("POST", path, request)["status"]["token"]
+    token = token_of(bench, "visitor")
     bed = bench.administrator.bed
     server = {"server": f"https://127.0.0.1:{bed.state.port}", "certificate-authority": str(bed.authority.ca)}
     call = Commands(written(tmp_path / "visitor", cluster=server, user={"token": token}, namespace=bench.namespace))

@@ -24,12 +24,12 @@ class Commands:
     kubeconfig: Path
 
     @classmethod
-    def of(cls, bench: SyncerBench, folder: Path, *, port: int = 0, authority: Path | None = None) -> Commands:
-        """Commands for a bench's namespace, as its administrator; on their way through a proxy at `port`, if given."""
+    def of(cls, bench: SyncerBench, folder: Path) -> Commands:
+        """Commands for a bench's namespace, as its administrator."""
         bed = bench.administrator.bed
         cluster = {
-            "server": f"https://127.0.0.1:{port or bed.state.port}",
-            "certificate-authority": str(authority or bed.authority.ca),
+            "server": f"https://127.0.0.1:{bed.state.port}",
+            "certificate-authority": str(bed.authority.ca),
         }
         user = {
             "client-certificate": str(bed.authority.certificate(ADMIN)),
