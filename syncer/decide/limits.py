@@ -32,9 +32,10 @@ def to_delete(executions: Sequence[Object], plan: Object | None, now: datetime) 
     limit = ((plan or {}).get("spec") or {}).get("executionsHistoryLimit")
     if limit is None:
         return gone
-    stays = _in_effect(executions)
+    order = _Order(plan)
+    stays = _in_effect(executions, order)
     expired = {_uid(each) for each in gone}
-    finished = sorted(filter(_has_ended, executions), key=_end, reverse=True)
+    finished = sorted(filter(_has_ended, executions), key=order, reverse=True)
     kept = [each for each in finished if _uid(each) not in expired]
     too_many = {_uid(each) for each in kept[limit:] if stays is None or _uid(each) != _uid(stays)}
     return [*gone, *(each for each in deletable if _uid(each) in too_many)]
@@ -85,7 +86,7 @@ def _is_ours(status: Object) -> bool:
     )
 
 
-def _in_effect(executions: Iterable[Object]) -> Object | None:
+def _in_effect(executions: Iterable[Object], order: _Order) -> Object | None:
     """The newest Execute that began and was not reverted."""
     found = (
         each
@@ -95,7 +96,7 @@ def _in_effect(executions: Iterable[Object]) -> Object | None:
         and each["status"].get("startTime")
         and (each["status"].get("revertedBy") or {}).get("phase") != Phase.SUCCEEDED
     )
-    return max(found, key=_end, default=None)
+    return max(found, key=order, default=None)
 
 
 def _expiry(execution: Object) -> datetime | None:
@@ -104,11 +105,18 @@ def _expiry(execution: Object) -> datetime | None:
     return None if seconds is None or ended is None else ended + timedelta(seconds=seconds)
 
 
-def _end(execution: Object) -> tuple[str, str]:
-    """When an execution ended, as a text that sorts by time; of two at once, the one that was created later."""
-    ended = (execution.get("status") or {}).get("completionTime")
-    created = execution["metadata"].get("creationTimestamp") or ""
-    return ended or created, created
+class _Order:
+    """When executions ended, as a key to sort by; those of one second are in the order of the history of their plan."""
+
+    def __init__(self, plan: Object | None) -> None:
+        history = ((plan or {}).get("status") or {}).get("executionHistory") or ()
+        self._places = {str(entry.get("uid")): -place for place, entry in enumerate(history)}
+        self._last = -len(history)
+
+    def __call__(self, execution: Object) -> tuple[str, int, str]:
+        ended = (execution.get("status") or {}).get("completionTime")
+        created = execution["metadata"].get("creationTimestamp") or ""
+        return ended or created, self._places.get(_uid(execution), self._last), created
 
 
 def _has_ended(execution: Object) -> bool:

@@ -66,6 +66,15 @@ def test_the_newest_execute_that_is_in_effect_is_the_way_back_and_stays() -> Non
     assert sorted(gone(*executions, limit=1)) == ["old", "undone"]
 
 
+def test_of_those_that_ended_in_the_same_second_the_history_knows_the_newest() -> None:
+    executions = [finished(name, 1) for name in ("second", "third", "first")]
+    history = [{"name": each, "uid": f"uid-{each}"} for each in ("third", "second", "first")]
+
+    assert gone(*executions, limit=2, executionHistory=history) == ["first"]
+    assert sorted(gone(*executions, limit=0, executionHistory=history)) == ["first", "second"]
+    assert gone(*executions, limit=2, executionHistory=history[:2]) == ["first"]
+
+
 @pytest.mark.parametrize("phase", ["", "Pending", "Running"])
 def test_the_target_of_a_revert_that_has_not_ended_stays(phase: str) -> None:
     executions = [finished("old", 1), finished("newest", 2), revert("r", "old", 3, phase=phase)]
