@@ -6,9 +6,11 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def drplan(*arguments: str | Path) -> Called:
 
 
 def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
-    """Start it as a process."""
+    """Start it as a process that can be interrupted, even where these tests themselves run in the background."""
     return subprocess.Popen(
         [sys.executable, "-m", "drplan", *map(str, arguments)],
         cwd=ROOT,
@@ -56,6 +58,7 @@ def start(*arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
