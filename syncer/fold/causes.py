@@ -186,11 +186,16 @@ def failures_in(use: WorkflowUse, outcomes: Sequence[Outcome | Unsettled]) -> li
 
 def stopped_first(evidence: Evidence, failures: Iterable[Failure]) -> bool:
     """Whether the run was cancelled or stopped before anything had failed."""
-    first = min((failure.time for failure in failures), default=None)
-    if first is None or first == _AFTER_ALL:
+    return all(_came_later(failure, evidence) for failure in failures)
+
+
+def _came_later(failure: Failure, evidence: Evidence) -> bool:
+    """Whether a failure came after the stop; in the second of the stop that is told from what it was."""
+    if failure.time == _AFTER_ALL:
         return True
-    stopped_at = evidence.stopped_at
-    return stopped_at is not None and stopped_at <= first
+    # A stop makes what is under way Unknown, and fails nothing.
+    stop = evidence.stopped_at if failure.phase is Phase.UNKNOWN else evidence.stopped_by
+    return stop is not None and stop <= failure.time
 
 
 def _first_cause(uses: Iterable[WorkflowUse], settled: dict[str, Settled]) -> str:

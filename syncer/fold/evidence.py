@@ -92,11 +92,16 @@ class Evidence:
 
     @property
     def stopped_at(self) -> datetime | None:
-        """When the run was cancelled or stopped; None when it was not, or when that is not known."""
+        """When the run was cancelled or stopped, or the second of that; None when it was not, or that is not known."""
         if self.cancelled:
             return parse_time(self.fence.cancelled_at) if self.fence else None
-        finished = parse_time(self.workflow.status.finished_at) if self.stopped and self.workflow else None
-        return finished + _SECOND if finished else None
+        return parse_time(self.workflow.status.finished_at) if self.stopped and self.workflow else None
+
+    @property
+    def stopped_by(self) -> datetime | None:
+        """The same at the latest: Argo tells the second alone."""
+        at = self.stopped_at
+        return at if at is None or self.cancelled else at + _SECOND
 
     @property
     def green(self) -> bool:

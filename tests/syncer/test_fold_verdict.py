@@ -111,6 +111,13 @@ class TestStoppedInArgo:
         for known in (record("s1.w1.a1", "Started", sent=True), ended):
             assert folded(PLAN, workflow, [known]).condition("Succeeded") == ("False", "StoppedInArgo")
 
+    def test_what_is_unknown_since_the_second_of_the_stop_was_left_so_by_it(self):
+        workflow = Argo().lane("s1.w1", {}, pod="Failed").phantom("s2.w1").workflow("Failed", STOPPED, shutdown="Stop")
+        during = record("s1.w1.a1", "Unknown", "OutcomeUnknown", completionTime="2025-11-24T08:55:00.400Z")
+        assert folded(PLAN, workflow, [during]).condition("Succeeded") == ("False", "StoppedInArgo")
+        before = record("s1.w1.a1", "Unknown", "OutcomeUnknown", completionTime="2025-11-24T08:54:59.900Z")
+        assert folded(PLAN, workflow, [before]).condition("Succeeded") == ("False", "OutcomeUnknown")
+
     def test_a_terminated_workflow_that_waited_for_its_lock_is_not_green_although_argo_says_so(self):
         argo = Argo().node("s-1-x", "DAG", "Failed", "workflow shutdown with strategy: Terminate")
         workflow = argo.workflow("Succeeded", root="Failed", shutdown="Terminate")
