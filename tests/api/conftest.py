@@ -21,10 +21,13 @@ from support.api_actions import ActionBench
 from support.api_admin import Administrator, path_of
 from support.api_proxy import Certificate
 from support.api_runner import ROLE, Room
+from support.api_syncer import SyncerBench
 from support.clusternet_world import Hub, World
 from support.command import ROOT
 from support.http_site import Site
 from support.rbac_audit import REFUSED, audited, granted
+from support.syncer_stories import add_workflows
+from support.syncer_zygote import Zygote
 
 REPORT = pytest.StashKey[list[str]]()
 
@@ -131,6 +134,23 @@ def refusing(administrator: Administrator, certificate: Certificate, tmp_path: P
     with Room(administrator, tmp_path, name=name, certificate=certificate) as room:
         made = ActionBench(room)
         rights.grant(administrator, rights.rule("secrets", "get", "patch", "delete"), to=name)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """Forks syncers."""
+    with Zygote() as made:
+        yield made
+
+
+@pytest.fixture
+def bench(
+    administrator: Administrator, certificate: Certificate, tmp_path: Path, zygote: Zygote
+) -> Iterator[SyncerBench]:
+    """A namespace with the workflows of the stories, and syncers that are forked; some modules have another."""
+    with SyncerBench(administrator, certificate, tmp_path, zygote=zygote) as made:
+        add_workflows(made)
         yield made
 
 

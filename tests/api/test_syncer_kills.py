@@ -10,20 +10,17 @@ import itertools
 import os
 import random
 import threading
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from support.api_admin import Administrator, Object, until
+from support.api_admin import Object, until
 from support.api_faults import Asked, Victim, kill
-from support.api_proxy import Certificate, Proxy
+from support.api_proxy import Proxy
 from support.api_syncer import SyncerBench
 from support.syncer_process import Syncer
 from support.syncer_runs import ArgoRun
-from support.syncer_stories import STOPPED, STORIES, Scene, add_workflows, check_end, settled
-from support.syncer_zygote import Zygote
+from support.syncer_stories import STOPPED, STORIES, Scene, check_end, settled
 
 pytestmark = [pytest.mark.bed, pytest.mark.timeout(1800)]
 
@@ -85,23 +82,6 @@ class Keeper:
 def is_work(asked: Asked) -> bool:
     """Whether a request is a write of what the syncer does, and not about who leads or what people are told."""
     return asked.write > 0 and not any(part in asked.path for part in ("/leases", "/events"))
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    """Forks syncers."""
-    with Zygote() as made:
-        yield made
-
-
-@pytest.fixture
-def bench(
-    administrator: Administrator, certificate: Certificate, tmp_path: Path, zygote: Zygote
-) -> Iterator[SyncerBench]:
-    """A namespace with workflows."""
-    with SyncerBench(administrator, certificate, tmp_path, zygote=zygote) as made:
-        add_workflows(made)
-        yield made
 
 
 def tell(keeper: Keeper, story: str, name: str) -> Scene:

@@ -9,18 +9,15 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from bed.client import Bed
-from support.api_admin import Administrator, Object, until
+from support.api_admin import Object, until
 from support.api_faults import Asked, Fault, When, answer, asks, drop
-from support.api_proxy import Certificate
 from support.api_syncer import SyncerBench
 from support.syncer_process import Syncer
-from support.syncer_stories import DONE, STORIES, Scene, add_workflows, check_end, settled
-from support.syncer_zygote import Zygote
+from support.syncer_stories import DONE, STORIES, Scene, check_end, settled
 
 pytestmark = [pytest.mark.bed, pytest.mark.timeout(600)]
 
@@ -39,23 +36,6 @@ FAULTS = {
     "not-arrived": drop(forwarded=False),
     "not-answered": drop(forwarded=True),
 }
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    """Forks syncers."""
-    with Zygote() as made:
-        yield made
-
-
-@pytest.fixture
-def bench(
-    administrator: Administrator, certificate: Certificate, tmp_path: Path, zygote: Zygote
-) -> Iterator[SyncerBench]:
-    """A namespace with workflows."""
-    with SyncerBench(administrator, certificate, tmp_path, zygote=zygote) as made:
-        add_workflows(made)
-        yield made
 
 
 def calm(bench: SyncerBench, story: Callable[[Scene], None], name: str = "calm") -> Object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from support.api_proxy import Certificate, Proxy
 from support.api_syncer import ACCOUNT, SyncerBench, condition
 from support.kube_bench import Bench
 from support.syncer_process import Syncer
-from support.syncer_stories import DONE, STORIES, Scene, add_workflows, check_end, settled
-from support.syncer_zygote import Zygote
+from support.syncer_stories import DONE, STORIES, Scene, check_end, settled
 from syncer.keeping import keep
 from syncer.kube.errors import NotLeading
 from syncer.observed import Observed
@@ -41,23 +39,6 @@ class Replica:
     def leads(self) -> bool:
         """Whether it says so."""
         return "drplan_leader 1.0" in (self.syncer.get("/metrics") or "")
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    """Forks syncers."""
-    with Zygote() as made:
-        yield made
-
-
-@pytest.fixture
-def bench(
-    administrator: Administrator, certificate: Certificate, tmp_path: Path, zygote: Zygote
-) -> Iterator[SyncerBench]:
-    """A namespace with workflows."""
-    with SyncerBench(administrator, certificate, tmp_path, zygote=zygote) as made:
-        add_workflows(made)
-        yield made
 
 
 def replica(bench: SyncerBench) -> Replica:
